@@ -1,0 +1,22 @@
+# Libraries from the system; packages.txt lists the Debian packages. FiligreeConfig.cmake.in finds them for consumers.
+
+function(filigree_find package)
+  find_package(${package} QUIET)
+  if(NOT ${package}_FOUND)
+    message(FATAL_ERROR "${package} is missing. On Debian run tools/setup.sh, which installs what packages.txt lists.")
+  endif()
+endfunction()
+
+filigree_find(fmt)
+filigree_find(spdlog)
+filigree_find(nlohmann_json)
+filigree_find(Threads)
+if(FILIGREE_PROGRAM)
+  filigree_find(CLI11)
+endif()
+if(FILIGREE_TESTS)
+  filigree_find(GTest)
+endif()
+if(FILIGREE_BENCH)
+  filigree_find(benchmark)
+endif()

@@ -1,0 +1,67 @@
+# filigree_library(<folder> SOURCES <.cpp and .h by name> [DEPENDS <folders>] [PACKAGES <imported targets>] [PRECOMPILE <headers>])
+#   The library filigree::<folder> of the folder src/<folder>.
+# filigree_program(<name> SOURCES ... [LIBS ...] [PRECOMPILE <headers>])
+#   An executable with the project's compile options.
+
+set(FILIGREE_SANITIZE_OPTIONS "")
+if(FILIGREE_SANITIZER)
+  set(FILIGREE_SANITIZE_OPTIONS -fsanitize=${FILIGREE_SANITIZER} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+endif()
+
+# While the tree is being laid out: leaves listed files that are not there yet.
+function(filigree_keep_existing variable)
+  set(kept "")
+  foreach(file IN LISTS ${variable})
+    if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+      list(APPEND kept "${file}")
+    else()
+      message(STATUS "not there yet: ${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+    endif()
+  endforeach()
+  set(${variable} "${kept}" PARENT_SCOPE)
+endfunction()
+
+# tools/frozen_flags.txt holds every flag that may reach the compiler; change both together.
+function(filigree_compile_options target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                         $<$<BOOL:${FILIGREE_WERROR}>:-Werror> $<$<BOOL:${FILIGREE_NATIVE}>:-march=native>
+                         ${FILIGREE_SANITIZE_OPTIONS})
+  target_link_options(${target} PRIVATE ${FILIGREE_SANITIZE_OPTIONS})
+endfunction()
+
+function(filigree_library folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;PACKAGES;PRECOMPILE")
+  filigree_keep_existing(arg_SOURCES)
+  set(headers ${arg_SOURCES})
+  list(FILTER headers INCLUDE REGEX "\\.h$")
+  set(sources ${arg_SOURCES})
+  list(FILTER sources EXCLUDE REGEX "\\.h$")
+  if(NOT sources)
+    file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp" "")
+    set(sources "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp")
+  endif()
+  list(TRANSFORM arg_DEPENDS PREPEND "filigree::")
+
+  add_library(filigree_${folder} ${sources})
+  add_library(filigree::${folder} ALIAS filigree_${folder})
+  set_target_properties(filigree_${folder} PROPERTIES EXPORT_NAME ${folder})
+  target_sources(filigree_${folder} PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/src" FILES ${headers})
+  target_link_libraries(filigree_${folder} PUBLIC ${arg_DEPENDS} ${arg_PACKAGES})
+  target_precompile_headers(filigree_${folder} PRIVATE ${arg_PRECOMPILE})
+  filigree_compile_options(filigree_${folder})
+  set_property(GLOBAL APPEND PROPERTY FILIGREE_LIBRARIES filigree_${folder})
+endfunction()
+
+function(filigree_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS;PRECOMPILE")
+  filigree_keep_existing(arg_SOURCES)
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS})
+  target_precompile_headers(${name} PRIVATE ${arg_PRECOMPILE})
+  filigree_compile_options(${name})
+endfunction()
