@@ -21,12 +21,15 @@ function(filigree_keep_existing variable)
   set(${variable} "${kept}" PARENT_SCOPE)
 endfunction()
 
+# GCC 12 warns wrongly in std::string (GCC bug 105651).
+set(FILIGREE_GCC12 "$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>")
+
 # tools/frozen_flags.txt holds every flag that may reach the compiler; change both together.
 function(filigree_compile_options target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-                         $<$<BOOL:${FILIGREE_WERROR}>:-Werror> $<$<BOOL:${FILIGREE_NATIVE}>:-march=native>
+                         $<${FILIGREE_GCC12}:-Wno-restrict> $<$<BOOL:${FILIGREE_WERROR}>:-Werror> $<$<BOOL:${FILIGREE_NATIVE}>:-march=native>
                          ${FILIGREE_SANITIZE_OPTIONS})
   target_link_options(${target} PRIVATE ${FILIGREE_SANITIZE_OPTIONS})
 endfunction()
