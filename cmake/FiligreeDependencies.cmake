@@ -1,4 +1,4 @@
-# Libraries from the system; packages.txt lists the Debian packages. FiligreeConfig.cmake.in finds them for consumers.
+# Libraries from the system; packages.txt lists the Debian packages. filigreeConfig.cmake.in finds them for consumers.
 
 function(filigree_find package)
   find_package(${package} QUIET)

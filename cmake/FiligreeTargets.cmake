@@ -28,11 +28,25 @@ set(FILIGREE_GCC12 "$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_V
 function(filigree_compile_options target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-                         $<${FILIGREE_GCC12}:-Wno-restrict> $<$<BOOL:${FILIGREE_WERROR}>:-Werror> $<$<BOOL:${FILIGREE_NATIVE}>:-march=native>
+  # The prefix map keeps absolute paths out of the program: __FILE__ starts at the checkout.
+  target_compile_options(${target} PRIVATE "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=" -Wall -Wextra -Wpedantic -Wshadow
+                         -Wconversion $<${FILIGREE_GCC12}:-Wno-restrict> $<$<BOOL:${FILIGREE_WERROR}>:-Werror> $<$<BOOL:${FILIGREE_NATIVE}>:-march=native>
                          ${FILIGREE_SANITIZE_OPTIONS})
   target_link_options(${target} PRIVATE ${FILIGREE_SANITIZE_OPTIONS})
 endfunction()
+
+# Stops if cmake/layers.txt does not let the folder use one of the others.
+function(filigree_check_layer folder)
+  file(STRINGS "${PROJECT_SOURCE_DIR}/cmake/layers.txt" line REGEX "^${folder}:")
+  string(REGEX REPLACE "^[^:]*:" "" allowed "${line}")
+  string(REGEX REPLACE "[ \t]+" ";" allowed "${allowed}")
+  foreach(other IN LISTS ARGN)
+    if(NOT other IN_LIST allowed)
+      message(FATAL_ERROR "src/${folder} must not depend on ${other}: cmake/layers.txt does not allow it")
+    endif()
+  endforeach()
+endfunction()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/layers.txt")
 
 function(filigree_library folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;PACKAGES;PRECOMPILE")
@@ -45,6 +59,7 @@ function(filigree_library folder)
     file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp" "")
     set(sources "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp")
   endif()
+  filigree_check_layer(${folder} ${arg_DEPENDS})
   list(TRANSFORM arg_DEPENDS PREPEND "filigree::")
 
   add_library(filigree_${folder} ${sources})

@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that packages.txt lists and this machine lacks. Quick when nothing is to be done.
-# Usage: tools/setup.sh [extra package ...]
+# Usage: tools/setup.sh [group ...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t wanted < <(sed 's/#.*//' packages.txt | tr -s ' \t' '\n\n' | grep -v '^$')
-wanted+=("$@")
+# The first group has no heading; "[lint]" starts the group lint.
+mapfile -t wanted < <(awk -v groups=" $* " '{ sub(/#.*/, "") } /^\[/ { skip = !index(groups, " " substr($1, 2, length($1) - 2) " "); next }
+  !skip && NF { print $1 }' packages.txt)
 
 if ! command -v dpkg-query >/dev/null; then
-  echo "setup: this is not a Debian system; make sure that the counterparts of these are installed: ${wanted[*]}" >&2
+  echo "setup: this is not a Debian system; it needs the counterparts of ${wanted[*]}" >&2
   exit 0
 fi
+
+# Whoever has the libraries from elsewhere says so.
+[ "${FILIGREE_SETUP:-}" = skip ] && exit 0
 
 # Prints the wanted packages that are not fully installed.
 missing_packages() {
@@ -27,6 +31,7 @@ if [ "$(id -u)" -ne 0 ]; then
   if ! command -v sudo >/dev/null; then
     echo "setup: these packages are missing: ${missing[*]}" >&2
     echo "setup: installing them needs root, and there is no sudo; as root run: apt-get install ${missing[*]}" >&2
+    echo "setup: if you have them from elsewhere, set FILIGREE_SETUP=skip" >&2
     exit 1
   fi
   as_root=(sudo)

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Formatting and the project's own checks; every check runs, and one that fails makes the whole fail.
+# Usage: tools/lint.sh <folder with compile_commands.json>
+set -uo pipefail
+cd "$(dirname "$0")/.."
+commands=$1/compile_commands.json
+failed=0
+
+mapfile -t cpp < <(git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp' '*.cu' '*.cuh')
+if [ ${#cpp[@]} -gt 0 ] && clang-format --dry-run -Werror "${cpp[@]}"; then
+  echo "format: ${#cpp[@]} files are as .clang-format has it"
+else
+  echo "format: run 'make format'" >&2
+  failed=1
+fi
+python3 -B tools/check_includes.py || failed=1
+python3 -B tools/check_sizes.py || failed=1
+python3 -B tools/check_text.py || failed=1
+python3 -B tools/check_flags.py "$commands" || failed=1
+exit $failed
