@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(FILIGREE_DATA_DIR "${CMAKE_INSTALL_DATADIR}/filigree")
+set(FILIGREE_DATA_DIR "${CMAKE_INSTALL_DATADIR}/filigree")  # cmake/build_info.h.in names the same place
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/filigree")
 
 get_property(libraries GLOBAL PROPERTY FILIGREE_LIBRARIES)

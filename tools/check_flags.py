@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sources
 
-_WITH_VALUE = {"-I", "-isystem", "-include", "-o", "-c", "-MF", "-MT", "-MQ"}
+_WITH_VALUE = {"-I", "-isystem", "-include", "-o", "-c", "-x", "-MF", "-MT", "-MQ"}
 _ABOUT_FILES = ("-I", "-o", "-c", "-MD", "-MMD", "-MF", "-MT")
 
 
