@@ -1,0 +1,120 @@
+#include "base/json.h"
+
+#include <cmath>
+
+#include "base/file.h"
+
+namespace filigree {
+
+std::string describe(const Bounds& bounds) {
+  const bool has_low = std::isfinite(bounds.low), has_high = std::isfinite(bounds.high);
+  if (has_low && has_high) {
+    return bounds.open_low ? fmt::format("greater than {} and at most {}", bounds.low, bounds.high)
+                           : fmt::format("between {} and {}", bounds.low, bounds.high);
+  }
+  if (has_low) return fmt::format("{} {}", bounds.open_low ? "greater than" : "at least", bounds.low);
+  if (has_high) return fmt::format("at most {}", bounds.high);
+  return "any number";
+}
+
+namespace {
+
+/// Where in the text a byte stands, as "line 3, column 5".
+std::string place(std::string_view text, std::size_t byte) {
+  byte = std::min(byte, text.size());
+  std::size_t line = 1, column = 1;
+  for (std::size_t i = 0; i + 1 < byte; ++i) {
+    if (text[i] == '\n') {
+      ++line;
+      column = 1;
+    } else {
+      ++column;
+    }
+  }
+  return fmt::format("line {}, column {}", line, column);
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& where) {
+  constexpr int kMaxDepth = 64;
+  if (text::trim(text).empty()) fail("{}: is empty, expected JSON", where);
+  std::vector<std::set<std::string>> open;
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > kMaxDepth) fail("{}: is nested deeper than {} levels", where, kMaxDepth);
+    if (event == Json::parse_event_t::object_start) open.emplace_back();
+    if (event == Json::parse_event_t::object_end) open.pop_back();
+    if (event == Json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second) {
+      fail("{}: key '{}' appears twice in one object", where, parsed.get<std::string>());
+    }
+    return true;
+  };
+  try {
+    return Json::parse(text.begin(), text.end(), watch);
+  } catch (const Json::parse_error& error) {
+    const bool cut = error.byte > text.size();
+    fail("{}: is not valid JSON: {} at {}", where, cut ? "it ends too early" : "unexpected text", place(text, error.byte));
+  } catch (const Json::exception&) {
+    fail("{}: is not valid JSON: a number or a text in it cannot be represented", where);
+  }
+}
+
+Json load_json(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }
+
+std::string to_text(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+namespace detail {
+
+std::string type_name(const Json& json) {
+  if (json.is_null()) return "null";
+  if (json.is_boolean()) return json.get<bool>() ? "true" : "false";
+  if (json.is_number()) return fmt::format("the number {}", json.dump());
+  if (json.is_string()) return fmt::format("the text '{}'", json.get<std::string>());
+  return json.is_array() ? "a list" : "an object";
+}
+
+void wrong_type(const std::string& where, const std::string& path, std::string_view expected, const Json& json) {
+  fail("{}: {} must be {}, got {}", where, path, expected, type_name(json));
+}
+
+std::string child_path(const std::string& path, std::string_view name) {
+  return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
+}
+
+void check_bounds(double value, const Bounds& bounds, const std::string& where, const std::string& path) {
+  if (!std::isfinite(value)) fail("{}: {} must be finite", where, path);
+  if (!bounds.contain(value)) fail("{}: {} must be {}, got {}", where, path, describe(bounds), value);
+}
+
+void missing_key(std::string_view name, const std::string& where, const std::string& path) {
+  fail("{}: key '{}' is missing{}", where, name, path.empty() ? std::string(" at the top level") : " in " + path);
+}
+
+void check_unknown(const Json& json, const std::vector<std::string>& known, const std::string& where, const std::string& path) {
+  for (const auto& [key, value] : json.items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    fail("{}: unknown key '{}'{}{}", where, key, path.empty() ? std::string(" at the top level") : " in " + path,
+         text::did_you_mean(key, known));
+  }
+}
+
+void unknown_word(const std::string& word, const std::vector<std::string>& known, const std::string& where,
+                  const std::string& path) {
+  fail("{}: {} cannot be '{}'{} (one of: {})", where, path, word, text::did_you_mean(word, known), text::join(known, ", "));
+}
+
+std::int64_t read_integer(const Json& json, const std::string& where, const std::string& path) {
+  if (json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+    fail("{}: {} is out of range: {}", where, path, json.dump());
+  }
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  // 1e6 is a whole number too.
+  if (json.is_number_float()) {
+    const double value = json.get<double>();
+    if (std::nearbyint(value) == value && std::abs(value) < 9e15) return static_cast<std::int64_t>(value);
+  }
+  wrong_type(where, path, "a whole number", json);
+}
+
+}  // namespace detail
+}  // namespace filigree
