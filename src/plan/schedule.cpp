@@ -42,23 +42,29 @@ struct ChunkCursor {
 void append_one_f_one_b(const ScheduleShape& shape, std::int64_t stage, std::vector<Work>& out) {
   const std::int64_t total = shape.chunks * shape.micro_batches;
   const std::int64_t warmup = warmup_forwards(shape, stage);
-  const WorkKind backward = shape.schedule == Schedule::zero_bubble ? WorkKind::backward_input : WorkKind::backward;
+  const bool split = shape.schedule == Schedule::zero_bubble;
   ChunkCursor forward_cursor{.stages = shape.stages, .chunks = shape.chunks};
   ChunkCursor backward_cursor = forward_cursor;
+  std::int64_t backwards = 0;
+  std::int64_t weights = 0;
   const auto forward = [&](bool with_next) {
     out.push_back(work(WorkKind::forward, forward_cursor.chunk, forward_cursor.micro_batch(), with_next));
     forward_cursor.advance();
   };
-  const auto back = [&] {
-    out.push_back(work(backward, shape.chunks - 1 - backward_cursor.chunk, backward_cursor.micro_batch()));
+  const auto backward = [&] {
+    const WorkKind kind = split ? WorkKind::backward_input : WorkKind::backward;
+    out.push_back(work(kind, shape.chunks - 1 - backward_cursor.chunk, backward_cursor.micro_batch()));
     backward_cursor.advance();
+    ++backwards;
+    if (split && backwards - weights > stage) out.push_back(work(WorkKind::weight, 0, weights++));
   };
   for (std::int64_t i = 0; i < warmup; ++i) forward(false);
   for (std::int64_t i = warmup; i < total; ++i) {
     forward(shape.pair);
-    back();
+    backward();
   }
-  for (std::int64_t i = 0; i < warmup; ++i) back();
+  for (std::int64_t i = 0; i < warmup; ++i) backward();
+  while (split && weights < total) out.push_back(work(WorkKind::weight, 0, weights++));
 }
 
 /// The eight steps of deepseek-ai/DualPipe: dualpipe/dualpipev.py, `step`. Chunks 0 and 1 are the way down and the way

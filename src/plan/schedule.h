@@ -51,8 +51,11 @@ void check_schedule(const ScheduleShape& shape);
 /// back, so 1F1B doubles its warm-up, and both take one more (Ascend/MindSpeed: docs/features/megatron-moe-fb-overlap.md).
 std::int64_t warmup_forwards(const ScheduleShape& shape, std::int64_t stage);
 
-/// Appends the stage's work to `out`. The shape must have passed check_schedule. Zero-bubble (ZB-H1) orders forwards and
-/// input gradients only: its weight gradients go where the stage would wait, which depends on the costs.
+/// Appends the stage's work to `out`. The shape must have passed check_schedule.
+///
+/// Zero-bubble is ZB-H1 (arXiv 2401.10241 §2.1): 1F1B whose stage s stays s weight gradients behind its backwards and
+/// makes up for them at the end, so that no stage holds more micro-batches than 1F1B's first. DualPipe-V
+/// (deepseek-ai/DualPipe: dualpipe/dualpipev.py) delays weight gradients only where its eight steps say so.
 void append_work(const ScheduleShape& shape, std::int64_t stage, std::vector<Work>& out);
 
 }  // namespace filigree::plan

@@ -10,19 +10,14 @@ namespace filigree::plan {
 namespace {
 
 constexpr double unknown = -1;
-/// Rounding of sums of times and of bytes, relative.
-constexpr double rounding = 1e-9;
 
 struct StageState {
   double free = 0;  ///< when its last work, with a send that it waits for, ends
   double bytes = 0;
-  double bytes_limit = 0;
   StageResult result;
   std::size_t next = 0;  ///< index into the work
   std::size_t last = 0;
-  std::int64_t waiting = -1;   ///< the arrival that it waits for
-  std::int32_t delayed = 0;    ///< zero-bubble: backwards without their weight gradients so far …
-  std::int32_t caught_up = 0;  ///< … and weight gradients done
+  std::int64_t waiting = -1;  ///< the arrival that it waits for
 };
 
 void check_cost(double value, const char* what, std::int64_t stage, std::int64_t chunk) {
@@ -115,12 +110,7 @@ namespace {
 class Engine {
  public:
   Engine(const Pipeline& pipeline, const ScheduleShape& shape, TimelineWorkspace::Buffers& buffers, Timeline* record)
-      : pipeline_(pipeline),
-        shape_(shape),
-        buffers_(buffers),
-        record_(record),
-        parts_(shape.parts()),
-        fills_(shape.schedule == spec::Schedule::zero_bubble) {}
+      : pipeline_(pipeline), shape_(shape), buffers_(buffers), record_(record), parts_(shape.parts()) {}
 
   void run();
 
@@ -137,8 +127,7 @@ class Engine {
   void advance(std::int64_t stage);
   void perform(std::int64_t stage, const Work& work, double start);
   void perform_pair(std::int64_t stage, const Work& forward, const Work& backward, double start);
-  void perform_weight(std::int64_t stage, std::int64_t chunk, std::int64_t micro_batch);
-  void fill(std::int64_t stage, const Work& next, double ready);
+  void perform_weight(std::int64_t stage, const Work& work);
   bool deliver(std::int64_t stage, const Work& work, double end, double hidden);
   void arrive(std::int64_t slot, std::int64_t stage, double time);
   void wait_for_send(std::int64_t stage, Event sent, double hidden);
@@ -151,7 +140,6 @@ class Engine {
   TimelineWorkspace::Buffers& buffers_;
   Timeline* record_;
   std::int64_t parts_;
-  bool fills_;  ///< weight gradients go where the stage would wait
 };
 
 void Engine::record(const Event& event) {
@@ -217,7 +205,6 @@ void Engine::perform(std::int64_t stage, const Work& work, double start) {
   if (forward) hold(stage, chunk.activation_bytes, start);
   occupy(stage, start, forward ? chunk.forward.alone : chunk.backward.alone - (split ? chunk.weight : 0));
   if (!forward) hold(stage, (split ? chunk.weight_bytes : 0) - chunk.activation_bytes, state.free);
-  if (split && fills_) ++state.delayed;
   if (record_) {
     record({.stage = static_cast<std::int32_t>(stage),
             .chunk = work.chunk,
@@ -259,31 +246,18 @@ void Engine::perform_pair(std::int64_t stage, const Work& forward, const Work& b
   wait_for_send(stage, event, hidden);
 }
 
-void Engine::perform_weight(std::int64_t stage, std::int64_t chunk, std::int64_t micro_batch) {
+void Engine::perform_weight(std::int64_t stage, const Work& work) {
   StageState& state = buffers_.stages[static_cast<std::size_t>(stage)];
-  const Chunk& cost = costs(stage, chunk);
+  const Chunk& cost = costs(stage, work.chunk);
   const double start = state.free;
   occupy(stage, start, cost.weight);
   hold(stage, -cost.weight_bytes, state.free);
   record({.stage = static_cast<std::int32_t>(stage),
-          .chunk = static_cast<std::int32_t>(chunk),
-          .micro_batch = static_cast<std::int32_t>(micro_batch),
+          .chunk = work.chunk,
+          .micro_batch = work.micro_batch,
           .kind = EventKind::weight,
           .begin = start,
           .end = state.free});
-}
-
-/// Zero-bubble: weight gradients that fit before the input of `next` comes, and those that memory asks for.
-void Engine::fill(std::int64_t stage, const Work& next, double ready) {
-  StageState& state = buffers_.stages[static_cast<std::size_t>(stage)];
-  const Chunk& chunk = costs(stage, next.chunk);
-  while (state.caught_up < state.delayed) {
-    const bool fits = state.free + chunk.weight <= ready + rounding * chunk.weight;
-    const bool full =
-        next.kind == WorkKind::forward && state.bytes + chunk.activation_bytes > state.bytes_limit * (1 + rounding);
-    if (!fits && !full) return;
-    perform_weight(stage, next.chunk, state.caught_up++);
-  }
 }
 
 void Engine::advance(std::int64_t stage) {
@@ -292,7 +266,7 @@ void Engine::advance(std::int64_t stage) {
   while (state.next < state.last) {
     const Work& work = buffers_.work[state.next];
     if (work.kind == WorkKind::weight) {
-      perform_weight(stage, work.chunk, work.micro_batch);
+      perform_weight(stage, work);
       ++state.next;
       continue;
     }
@@ -307,7 +281,6 @@ void Engine::advance(std::int64_t stage) {
       state.waiting = input;
       return;
     }
-    if (fills_) fill(stage, work, ready);
     const double start = std::max(ready, state.free);
     if (work.with_next) {
       perform_pair(stage, work, buffers_.work[state.next + 1], start);
@@ -316,17 +289,10 @@ void Engine::advance(std::int64_t stage) {
     }
     state.next += work.with_next ? 2 : 1;
   }
-  while (state.caught_up < state.delayed) perform_weight(stage, 0, state.caught_up++);
 }
 
 void Engine::run() {
   for (std::int64_t stage = shape_.stages; stage-- > 0;) buffers_.ready.push_back(stage);
-  if (fills_) {
-    const auto held = static_cast<double>(std::min(shape_.stages, shape_.micro_batches));
-    for (std::int64_t stage = 0; stage < shape_.stages; ++stage) {
-      buffers_.stages[static_cast<std::size_t>(stage)].bytes_limit = held * costs(stage, 0).activation_bytes;
-    }
-  }
   while (!buffers_.ready.empty()) {
     const std::int64_t stage = buffers_.ready.back();
     buffers_.ready.pop_back();

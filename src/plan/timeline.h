@@ -101,11 +101,6 @@ double pair_time(const Pass& forward, const Pass& backward);
 /// Runs the schedule. Linear in stages × chunks × micro-batches. A forward needs the output of the part of the model
 /// before it, a backward that of the part behind it, and `send` seconds more where that is another stage.
 ///
-/// Zero-bubble is ZB-H1 (arXiv 2401.10241 §2.1): the order of 1F1B with the weight gradients taken out of the backward;
-/// they fill the time in which the stage would wait, and go first where the next forward would otherwise take more
-/// activations than 1F1B's first stage holds. DualPipe-V delays those weight gradients that its order delays, and has
-/// whole backwards elsewhere.
-///
 /// Error where the schedule cannot run so (check_schedule in plan/schedule.h), or where the costs are not finite,
 /// negative, or not one for each chunk of each stage.
 Timeline simulate(const Pipeline& pipeline, bool keep_events);
