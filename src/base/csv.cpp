@@ -22,12 +22,17 @@ class CsvScanner {
     if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);  // byte order mark
   }
 
-  /// Drops blank lines, and comment lines where `comments` is set.
+  /// Drops blank lines, and comment lines where `comments` is set. A '#' line with several fields, as many as the line
+  /// after it, is a header ("# GPUs,hidden size").
   void skip(bool comments) {
     while (at_ < text_.size()) {
       const std::size_t end = std::min(text_.find('\n', at_), text_.size());
       const std::string_view line = text::trim(text_.substr(at_, end - at_));
       if (!line.empty() && !(comments && line.front() == '#')) return;
+      const auto commas = std::count(line.begin(), line.end(), ',');
+      const std::string_view rest = text_.substr(std::min(end + 1, text_.size()));
+      const std::string_view next = rest.substr(0, rest.find('\n'));
+      if (commas > 0 && !next.starts_with('#') && std::count(next.begin(), next.end(), ',') == commas) return;
       at_ = std::min(end + 1, text_.size());
       ++line_;
     }

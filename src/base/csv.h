@@ -41,7 +41,8 @@ struct Csv {
   std::optional<double> optional_number(std::size_t row, std::string_view name) const;
 };
 
-/// Parses CSV. Lines that begin with '#' before the header and blank lines anywhere are skipped; line ends are LF or
+/// Parses CSV. Lines that begin with '#' before the header (unless they have several fields, as many as the next line:
+/// then they are the header) and blank lines anywhere are skipped; line ends are LF or
 /// CRLF. Error where the header is missing or names a column twice, a row is longer or shorter than the header, or a
 /// quote is out of place.
 Csv parse_csv(std::string_view text, const std::string& where);

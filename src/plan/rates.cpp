@@ -53,58 +53,39 @@ Rates wide_rates(const Rates& rates) {
   return out;
 }
 
-double matrix_efficiency(const Rates& rates, const MatrixShape& shape) {
-  const MatrixCurve& curve = shape.groups > 1 ? rates.grouped : rates.matrix;
-  double efficiency = curve.max * (shape.weight ? curve.weight : 1.0);
-  if (curve.k_half > 0) efficiency *= shape.k / (shape.k + curve.k_half);
-  // Tiles run in waves over the units. A library picks smaller tiles when few fit, so the better of two tilings counts.
-  double best = 0;
-  for (const double scale : {1.0, 0.5}) {
-    const double tile_m = std::max(16.0, curve.tile_m * scale), tile_n = std::max(16.0, curve.tile_n * scale);
-    const double tiles = shape.groups * std::ceil(shape.m / tile_m) * std::ceil(shape.n / tile_n);
-    const double filled = shape.groups * (shape.m / tile_m) * (shape.n / tile_n);
-    // Smaller tiles re-read their operands more often; 0.8 is what half-size tiles reach of full-size ones.
-    const double quality = scale == 1.0 ? 1.0 : 0.8;
-    const double waves = std::ceil(tiles / rates.units);
-    best = std::max(best, quality * filled / (waves * rates.units));
-  }
-  // `wave` blends between no loss and the whole loss.
-  efficiency *= 1.0 - curve.wave * (1.0 - std::min(1.0, best));
-  return std::max(efficiency, 1e-4);
-}
-
 double matrix_seconds(const Rates& rates, const MatrixShape& shape) {
-  const double flops = 2.0 * shape.groups * shape.m * shape.n * shape.k;
-  if (flops <= 0) return 0;
+  if (shape.m <= 0 || shape.n <= 0 || shape.k <= 0 || shape.groups <= 0) return 0;
+  const MatrixCurve& curve = shape.groups > 1 ? rates.grouped : rates.matrix;
+  const double rows = curve.row_tile > 1 ? std::ceil(shape.m / curve.row_tile) * curve.row_tile : shape.m;
+  const double output = std::max(shape.groups * rows * shape.n, rates.units * curve.tile * curve.tile);
+  const double k = shape.k + curve.k_fill * 2 / rates.operand_bytes;
+  const double share = std::min(1.0, curve.max * (shape.weight ? curve.weight : 1.0));
+  const double compute = 2 * output * k / (rates.matrix_peak * share);
   const double operands = shape.groups * (shape.m * shape.k + shape.k * shape.n) * rates.operand_bytes;
   const double bytes = operands + shape.groups * shape.m * shape.n * shape.output_bytes;
-  const double compute = flops / (rates.matrix_peak * matrix_efficiency(rates, shape));
-  return rates.kernel + std::max(compute, bytes / rates.elementwise);
+  return rates.kernel + std::max(compute, bytes / (rates.memory * curve.memory));
 }
 
 namespace {
 
-double attention_efficiency(const Rates& rates, const AttentionShape& shape, double at_best) {
-  const spec::AttentionCurve& curve = rates.attention;
-  double efficiency = at_best;
-  if (curve.seq_half > 0) efficiency *= shape.queries / (shape.queries + curve.seq_half);
-  if (curve.parallel_half > 0) efficiency *= shape.batch / (shape.batch + curve.parallel_half);
-  return efficiency;
+double attention_seconds(const Rates& rates, const AttentionShape& shape, double dims, double share, double fill) {
+  const double work = 2 * shape.batch * shape.queries * shape.keys * shape.share * dims;
+  if (work <= 0) return 0;
+  const double tail = shape.share < 1 ? rates.attention.causal_tail * 2 * dims * rates.units * 128 * shape.keys : 0;
+  return rates.kernel + (work * (1 + fill / shape.keys) + tail) / (rates.attention_peak * share);
 }
 
 }  // namespace
 
 double attention_forward_seconds(const Rates& rates, const AttentionShape& shape) {
-  const double flops = 2.0 * shape.batch * shape.queries * shape.keys * shape.share * (shape.qk_dim + shape.v_dim);
-  if (flops <= 0) return 0;
-  return rates.kernel + flops / (rates.attention_peak * attention_efficiency(rates, shape, rates.attention.forward));
+  return attention_seconds(rates, shape, shape.qk_dim + shape.v_dim, rates.attention.forward,
+                           rates.attention.forward_fill);
 }
 
 double attention_backward_seconds(const Rates& rates, const AttentionShape& shape) {
-  // Scores again, dP, dQ, dK over qk_dim and v_dim: S and dQ, dK use qk_dim (3×), dP and dV use v_dim (2×).
-  const double flops = 2.0 * shape.batch * shape.queries * shape.keys * shape.share * (3 * shape.qk_dim + 2 * shape.v_dim);
-  if (flops <= 0) return 0;
-  return 3 * rates.kernel + flops / (rates.attention_peak * attention_efficiency(rates, shape, rates.attention.backward));
+  // Scores, dQ and dK work over qk_dim; dP and dV over v_dim.
+  return attention_seconds(rates, shape, 3 * shape.qk_dim + 2 * shape.v_dim, rates.attention.backward,
+                           rates.attention.backward_fill);
 }
 
 double elementwise_seconds(const Rates& rates, double bytes, double kernels) {

@@ -36,9 +36,6 @@ struct MatrixShape {
   double output_bytes = 2;  ///< moved for one element of C, reads of an accumulator included
 };
 
-/// Share of the peak that the shape reaches, memory aside.
-double matrix_efficiency(const Rates& rates, const MatrixShape& shape);
-
 /// Seconds of a (grouped) product, kernel start included.
 double matrix_seconds(const Rates& rates, const MatrixShape& shape);
 

@@ -10,40 +10,47 @@
 /// Hardware: an accelerator with its measured efficiencies, and the networks that join accelerators.
 namespace filigree::spec {
 
-/// Rate of matrix products as a function of their shape.
-///   efficiency = max · k / (k + k_half) · (tiles / rounded-up waves of tiles over the units)^wave
-/// on top of which the product never runs faster than its bytes allow.
+/// Time of `groups` products [m, k] · [k, n] as a function of their shape:
+///     kernel start + max(2 · groups · max(m · n, units · tile²) · (k + k_fill) / (peak · max), bytes / (memory · bandwidth))
+/// k_fill is what filling and emptying a tile's pipeline costs, as if k were that much longer; `tile` is the least output
+/// that keeps one unit busy. Hard waves of large tiles predict worse, since libraries change tiles and split k with the
+/// shape (tools/measure_operators.py, recipes/measured/operators_h100.csv).
 struct MatrixCurve {
-  double max = 0.8;       ///< largest share of the peak
-  double k_half = 0;      ///< inner size at which the share is halved: filling and emptying a tile's pipeline
-  double tile_m = 128;
-  double tile_n = 256;
-  double wave = 1;        ///< 1: the last wave of tiles costs a whole wave; 0: no such loss
+  double max = 0.75;      ///< share of the peak at large shapes
+  double k_fill = 100;    ///< in 16-bit elements; narrower ones need proportionally more
+  double tile = 64;
+  double row_tile = 1;    ///< rows of each group are rounded up to a multiple
+  double memory = 0.75;   ///< share of the memory bandwidth where bytes limit
   double weight = 1;      ///< backward-weight products run at this multiple of max (they accumulate in float32)
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
-    v.required("max", self.max, "largest share of the peak", positive_fraction);
-    v.optional("k_half", self.k_half, "inner size at which the share is halved", non_negative);
-    v.optional("tile_m", self.tile_m, "rows of an output tile", at_least(1));
-    v.optional("tile_n", self.tile_n, "columns of an output tile", at_least(1));
-    v.optional("wave", self.wave, "share of the last wave's waste that is paid", fraction);
+    v.required("max", self.max, "share of the peak at large shapes", positive_fraction);
+    v.optional("k_fill", self.k_fill, "cost of a tile's start and end, in 16-bit elements of k", non_negative);
+    v.optional("tile", self.tile, "side of the least output that keeps one unit busy", at_least(1));
+    v.optional("row_tile", self.row_tile, "rows of a group are rounded up to a multiple", at_least(1));
+    v.optional("memory", self.memory, "share of the memory bandwidth where bytes limit", positive_fraction);
     v.optional("weight", self.weight, "multiple of max for backward-weight products", positive);
   }
 };
 
+/// Fused attention: time = kernel start + (F · (1 + fill / keys) + tail) / (peak · share), where F counts the causal half
+/// and tail = causal_tail · 2 · X · units · 128 · keys stands for the longest tiles, which run last and alone
+/// (X: head sizes as in plan/rates.h).
 struct AttentionCurve {
-  double forward = 0.6;      ///< share of the bf16 peak at long sequences, causal work counted as done
+  double forward = 0.6;       ///< share of the 16-bit peak, forward
   double backward = 0.5;
-  double seq_half = 0;       ///< sequence length at which the share is halved
-  double parallel_half = 0;  ///< (heads × micro-batch) at which the share is halved
+  double forward_fill = 0;    ///< keys
+  double backward_fill = 0;
+  double causal_tail = 0;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
-    v.required("forward", self.forward, "share of the peak, forward", positive_fraction);
-    v.required("backward", self.backward, "share of the peak, backward", positive_fraction);
-    v.optional("seq_half", self.seq_half, "sequence length at which the share is halved", non_negative);
-    v.optional("parallel_half", self.parallel_half, "heads × sequences at which the share is halved", non_negative);
+    v.required("forward", self.forward, "share of the 16-bit peak, forward", positive_fraction);
+    v.required("backward", self.backward, "share of the 16-bit peak, backward", positive_fraction);
+    v.optional("forward_fill", self.forward_fill, "start-up, as if there were that many more keys", non_negative);
+    v.optional("backward_fill", self.backward_fill, "the same, backward", non_negative);
+    v.optional("causal_tail", self.causal_tail, "weight of the last tiles of causal attention", non_negative);
   }
 };
 

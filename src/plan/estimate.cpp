@@ -1,0 +1,205 @@
+#include "plan/estimate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "plan/data_parallel.h"
+#include "plan/load.h"
+#include "spec/count.h"
+#include "spec/resolve.h"
+
+namespace filigree::plan {
+namespace {
+
+using spec::Overlap;
+using spec::Schedule;
+
+/// Per-stage passes as the timeline wants them.
+Pipeline make_pipeline(const spec::Layout& layout, const std::vector<StageCost>& stages, double send) {
+  Pipeline pipeline;
+  pipeline.schedule = layout.schedule;
+  pipeline.stages = layout.pp;
+  pipeline.chunks = layout.vpp;
+  pipeline.micro_batches = spec::micro_batches(layout);
+  pipeline.send = layout.pp > 1 ? send : 0;
+  pipeline.overlap_send = layout.overlaps(Overlap::pipeline);
+  pipeline.pair = layout.overlaps(Overlap::experts);
+  pipeline.costs.reserve(static_cast<std::size_t>(layout.pp * layout.vpp));
+  for (const StageCost& stage : stages) {
+    for (const LayerCost& cost : stage.chunks) {
+      Chunk chunk;
+      chunk.forward = forward_pass(cost, layout);
+      chunk.backward = backward_pass(cost, layout);
+      chunk.weight = cost.attention.weight + cost.mlp.weight;
+      chunk.activation_bytes = cost.activation_bytes;
+      chunk.weight_bytes = 0.5 * cost.activation_bytes;  // inputs of the products, without what attention keeps
+      pipeline.costs.push_back(chunk);
+    }
+  }
+  return pipeline;
+}
+
+/// Time of one micro-batch on a stage in steady state.
+double steady_time(const Pipeline& p, std::int64_t stage) {
+  double sum = 0;
+  for (std::int64_t c = 0; c < p.chunks; ++c) {
+    const Chunk& chunk = p.costs[static_cast<std::size_t>(stage * p.chunks + c)];
+    sum += p.pair ? std::min(pair_time(chunk.forward, chunk.backward), chunk.forward.alone + chunk.backward.alone)
+                  : chunk.forward.alone + chunk.backward.alone;
+  }
+  if (p.stages > 1 && !p.overlap_send) sum += 2 * p.send * static_cast<double>(p.chunks);
+  return sum;
+}
+
+/// The pipeline without events: the slowest stage works through all micro-batches, and the first and the last
+/// micro-batch pass the other stages. Exact for 1F1B with equal stages; arXiv 2104.04473 §2.2 for interleaving,
+/// arXiv 2401.10241 for zero bubble, deepseek-ai/DualPipe: README.md for DualPipe-V.
+Timeline closed_form(const Pipeline& p) {
+  Timeline timeline;
+  timeline.stages.resize(static_cast<std::size_t>(p.stages));
+  double slowest = 0, fill = 0, busy = 0;
+  const double m = static_cast<double>(p.micro_batches), v = static_cast<double>(p.chunks);
+  for (std::int64_t s = 0; s < p.stages; ++s) {
+    double alone = 0, weight = 0;
+    for (std::int64_t c = 0; c < p.chunks; ++c) {
+      const Chunk& chunk = p.costs[static_cast<std::size_t>(s * p.chunks + c)];
+      alone += chunk.forward.alone + chunk.backward.alone;
+      weight += chunk.weight;
+    }
+    const double steady = steady_time(p, s);
+    slowest = std::max(slowest, steady);
+    timeline.stages[static_cast<std::size_t>(s)].busy = steady * m;
+    busy += steady * m;
+    double pass = (alone + 2 * v * p.send) / v;
+    if (p.schedule == Schedule::zero_bubble) pass = std::max(0.0, alone - weight) + 2 * p.send;
+    if (p.schedule == Schedule::dualpipe_v) pass = std::max(0.0, (alone - weight) / 2) + 2 * p.send;
+    fill += pass;
+  }
+  const double own = fill / static_cast<double>(p.stages);
+  timeline.makespan = m * slowest + (fill - own);
+  timeline.bubble = 1 - busy / (static_cast<double>(p.stages) * timeline.makespan);
+  // Activations alive at once: 1F1B keeps stages − s micro-batches, interleaving more (arXiv 2205.05198 §4).
+  for (std::int64_t s = 0; s < p.stages; ++s) {
+    double all = 0, first = 0;
+    for (std::int64_t c = 0; c < p.chunks; ++c) {
+      const double bytes = p.costs[static_cast<std::size_t>(s * p.chunks + c)].activation_bytes;
+      all += bytes;
+      if (c == 0) first = bytes;
+    }
+    const double depth = static_cast<double>(p.stages - s);
+    double chunks_alive = std::min(depth, m);
+    if (p.schedule == Schedule::interleaved) {
+      const double warm = 2 * (depth - 1) + (v - 1) * static_cast<double>(p.stages) + 1 + (p.pair ? 1 : 0);
+      chunks_alive = std::min(warm, m * v) / v;
+    }
+    if (p.schedule == Schedule::dualpipe_v) chunks_alive = std::min(static_cast<double>(p.stages) + 1, m * v) / v * 1.0;
+    StageResult& stage = timeline.stages[static_cast<std::size_t>(s)];
+    stage.peak_activation_bytes = std::max(all * chunks_alive, first);
+    stage.end = timeline.makespan;
+  }
+  return timeline;
+}
+
+ModuleSeconds stage_modules(const Pipeline& p, const StageCost& stage, std::int64_t index, double micro_batches) {
+  ModuleSeconds sum{};
+  for (std::size_t i = 0; i < kModules; ++i) sum[i] = (stage.sum.forward[i] + stage.sum.backward[i]) * micro_batches;
+  // Whatever of a stage's steady time its computation does not explain is exchange that nothing hides, or launches.
+  double device = 0;
+  for (const double seconds : sum) device += seconds;
+  const double send = p.stages > 1 && !p.overlap_send ? 2 * p.send * static_cast<double>(p.chunks) : 0;
+  const double steady = (steady_time(p, index) - send) * micro_batches;
+  const bool exchanges = stage.sum.exchange_forward > 0;
+  const double rest = std::max(0.0, steady - device);
+  sum[static_cast<std::size_t>(exchanges ? Module::expert_comm : Module::launch)] += rest;
+  return sum;
+}
+
+StageMemory stage_memory(const Estimator& e, const spec::Layout& layout, const StageCost& stage, double activations) {
+  StageMemory memory;
+  const Sharding dense = dense_sharding(layout), expert = expert_sharding(layout);
+  const double d = stage.sum.dense_parameters, x = stage.sum.expert_parameters;
+  const double ways_d = static_cast<double>(dense.group.size), ways_x = static_cast<double>(expert.group.size);
+  const auto share = [&](int stage_of_zero, double bytes) {
+    const bool split = layout.zero >= stage_of_zero;
+    return bytes * (d / (split ? ways_d : 1.0) + x / (split ? ways_x : 1.0));
+  };
+  memory.weights = share(3, spec::dtype_bytes(layout.parameter_dtype));
+  memory.gradients = share(2, spec::dtype_bytes(layout.gradient_dtype));
+  memory.optimizer = layout.offload_optimizer ? 0 : share(1, layout.optimizer_bytes);
+  memory.activations = activations;
+  memory.workspace = stage.sum.workspace_bytes;
+  memory.context = e.cluster().context_gib * 1024 * 1024 * 1024;
+  return memory;
+}
+
+/// Interleaving needs m a multiple of pp; checked layouts have it.
+double model_flops(const spec::Model& model, const spec::Layout& layout) {
+  return spec::model_flops_per_token(model, static_cast<double>(layout.seq));
+}
+
+}  // namespace
+
+Estimator::Estimator(spec::Model model, spec::Cluster cluster, spec::Load load)
+    : model_(std::move(model)), cluster_(std::move(cluster)), load_(std::move(load)),
+      network_(resolve_network(cluster_)), runs_(layer_runs(model_)) {}
+
+Estimate Estimator::estimate(const spec::Layout& layout, Detail detail) const {
+  Estimate out;
+  out.layout = layout;
+  out.micro_batches = spec::micro_batches(layout);
+  const Rates rates = resolve_rates(cluster_.accelerator, layout);
+  LayerContext context{model_, layout, rates, network_, 1, 1, cluster_.host_gb_s * 1e9};
+  if (model_.experts && load_.kind != spec::LoadKind::balanced) {
+    const RankGroup group = expert_group(layout);
+    const double tokens = device_tokens(layout) / static_cast<double>(layout.tp) * static_cast<double>(group.size);
+    const ExpertGroup experts{model_.experts->routed, model_.experts->top_k, group.size,
+                              static_cast<std::int64_t>(tokens), model_.layers - model_.dense_prefix};
+    const Imbalance found = imbalance(load_, experts, layout.expert_placement, layout.capacity_factor);
+    context.imbalance = found.mean_max;
+    context.memory_imbalance = found.memory_max;
+  }
+  out.imbalance = context.imbalance;
+
+  const std::vector<StageCost> stages = stage_costs(context, runs_);
+  const double boundary = boundary_bytes(layout, static_cast<double>(model_.hidden));
+  const double send = layout.pp > 1 ? send_seconds(network_, boundary, layout.tp * layout.cp * layout.dp) : 0;
+  const Pipeline pipeline = make_pipeline(layout, stages, send);
+  out.timeline = detail == Detail::closed_form ? closed_form(pipeline) : simulate(pipeline, detail == Detail::events);
+  out.pipeline_s = out.timeline.makespan;
+
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    if (out.timeline.stages[s].busy > out.timeline.stages[out.slowest_stage].busy) out.slowest_stage = s;
+    out.memory.push_back(stage_memory(*this, layout, stages[s], out.timeline.stages[s].peak_activation_bytes));
+    out.peak_memory = std::max(out.peak_memory, out.memory.back().total());
+    const StepEnd end = step_end({layout, rates, network_, cluster_}, stages[s].sum, pipeline);
+    if (end.total() > out.gradients_s + out.parameters_s + out.optimizer_s) {
+      out.gradients_s = end.gradients;
+      out.parameters_s = end.parameters;
+      out.optimizer_s = end.optimizer;
+    }
+  }
+  out.overhead_s = 1e-3 * cluster_.step_overhead_ms;
+  out.step_s = out.pipeline_s + out.gradients_s + out.parameters_s + out.optimizer_s + out.overhead_s;
+
+  const double tokens = static_cast<double>(layout.gbs * layout.seq);
+  out.tokens_per_s = tokens / out.step_s;
+  out.tokens_per_s_per_device = out.tokens_per_s / static_cast<double>(layout.devices);
+  out.model_flops_per_token = model_flops(model_, layout);
+  out.mfu = out.model_flops_per_token * out.tokens_per_s_per_device / rates.matrix_peak;
+  const double m = static_cast<double>(out.micro_batches);
+  out.modules = stage_modules(pipeline, stages[out.slowest_stage], static_cast<std::int64_t>(out.slowest_stage), m);
+  out.bubble_fraction = out.timeline.bubble * out.pipeline_s / out.step_s;
+  double exposed = out.gradients_s + out.parameters_s;
+  for (const Module module : {Module::tensor_comm, Module::context_comm, Module::expert_comm}) {
+    exposed += out.modules[static_cast<std::size_t>(module)];
+  }
+  if (layout.pp > 1 && !pipeline.overlap_send) exposed += 2 * send * static_cast<double>(layout.vpp) * m;
+  out.exposed_comm_fraction = std::min(1.0, exposed / out.step_s);
+  out.memory_capacity = cluster_.accelerator.memory_gib * 1024 * 1024 * 1024;
+  out.fits = out.peak_memory <= out.memory_capacity;
+  return out;
+}
+
+}  // namespace filigree::plan
