@@ -116,7 +116,8 @@ ModuleSeconds stage_modules(const Pipeline& p, const StageCost& stage, std::int6
   return sum;
 }
 
-StageMemory stage_memory(const Estimator& e, const spec::Layout& layout, const StageCost& stage, double activations) {
+StageMemory stage_memory(const StepInputs& in, const StageCost& stage, double activations) {
+  const spec::Layout& layout = in.layout;
   StageMemory memory;
   const Sharding dense = dense_sharding(layout), expert = expert_sharding(layout);
   const double d = stage.sum.dense_parameters, x = stage.sum.expert_parameters;
@@ -130,25 +131,62 @@ StageMemory stage_memory(const Estimator& e, const spec::Layout& layout, const S
   memory.optimizer = layout.offload_optimizer ? 0 : share(1, layout.optimizer_bytes);
   memory.activations = activations;
   memory.workspace = stage.sum.workspace_bytes;
-  memory.context = e.cluster().context_gib * 1024 * 1024 * 1024;
+  memory.context = in.cluster.context_gib * 1024 * 1024 * 1024;
   return memory;
 }
 
-/// Interleaving needs m a multiple of pp; checked layouts have it.
-double model_flops(const spec::Model& model, const spec::Layout& layout) {
-  return spec::model_flops_per_token(model, static_cast<double>(layout.seq));
-}
-
 }  // namespace
+
+Estimate estimate_step(const StepInputs& in, Detail detail) {
+  const spec::Layout& layout = in.layout;
+  const std::vector<StageCost>& stages = in.stages;
+  Estimate out;
+  out.layout = layout;
+  out.micro_batches = spec::micro_batches(layout);
+  const double send =
+      layout.pp > 1 ? send_seconds(in.network, in.boundary_bytes, layout.tp * layout.cp * layout.dp) : 0;
+  const Pipeline pipeline = make_pipeline(layout, stages, send);
+  out.timeline = detail == Detail::closed_form ? closed_form(pipeline) : simulate(pipeline, detail == Detail::events);
+  out.pipeline_s = out.timeline.makespan;
+
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    if (out.timeline.stages[s].busy > out.timeline.stages[out.slowest_stage].busy) out.slowest_stage = s;
+    out.memory.push_back(stage_memory(in, stages[s], out.timeline.stages[s].peak_activation_bytes));
+    out.peak_memory = std::max(out.peak_memory, out.memory.back().total());
+    const StepEnd end = step_end({layout, in.rates, in.network, in.cluster}, stages[s].sum, pipeline);
+    if (end.total() > out.gradients_s + out.parameters_s + out.optimizer_s) {
+      out.gradients_s = end.gradients;
+      out.parameters_s = end.parameters;
+      out.optimizer_s = end.optimizer;
+    }
+  }
+  out.overhead_s = 1e-3 * in.cluster.step_overhead_ms;
+  out.step_s = out.pipeline_s + out.gradients_s + out.parameters_s + out.optimizer_s + out.overhead_s;
+
+  const double tokens = static_cast<double>(layout.gbs * layout.seq);
+  out.tokens_per_s = tokens / out.step_s;
+  out.tokens_per_s_per_device = out.tokens_per_s / static_cast<double>(layout.devices);
+  out.model_flops_per_token = in.model_flops_per_token;
+  out.mfu = out.model_flops_per_token * out.tokens_per_s_per_device / in.rates.matrix_peak;
+  const double m = static_cast<double>(out.micro_batches);
+  out.modules = stage_modules(pipeline, stages[out.slowest_stage], static_cast<std::int64_t>(out.slowest_stage), m);
+  out.bubble_fraction = out.timeline.bubble * out.pipeline_s / out.step_s;
+  double exposed = out.gradients_s + out.parameters_s;
+  for (const Module module : {Module::tensor_comm, Module::context_comm, Module::expert_comm}) {
+    exposed += out.modules[static_cast<std::size_t>(module)];
+  }
+  if (layout.pp > 1 && !pipeline.overlap_send) exposed += 2 * send * static_cast<double>(layout.vpp) * m;
+  out.exposed_comm_fraction = std::min(1.0, exposed / out.step_s);
+  out.memory_capacity = in.cluster.accelerator.memory_gib * 1024 * 1024 * 1024;
+  out.fits = out.peak_memory <= out.memory_capacity;
+  return out;
+}
 
 Estimator::Estimator(spec::Model model, spec::Cluster cluster, spec::Load load)
     : model_(std::move(model)), cluster_(std::move(cluster)), load_(std::move(load)),
       network_(resolve_network(cluster_)), runs_(layer_runs(model_)) {}
 
 Estimate Estimator::estimate(const spec::Layout& layout, Detail detail) const {
-  Estimate out;
-  out.layout = layout;
-  out.micro_batches = spec::micro_batches(layout);
   const Rates rates = resolve_rates(cluster_.accelerator, layout);
   LayerContext context{model_, layout, rates, network_, 1, 1, cluster_.host_gb_s * 1e9};
   if (model_.experts && load_.kind != spec::LoadKind::balanced) {
@@ -160,45 +198,11 @@ Estimate Estimator::estimate(const spec::Layout& layout, Detail detail) const {
     context.imbalance = found.mean_max;
     context.memory_imbalance = found.memory_max;
   }
-  out.imbalance = context.imbalance;
-
   const std::vector<StageCost> stages = stage_costs(context, runs_);
+  const double flops = spec::model_flops_per_token(model_, static_cast<double>(layout.seq));
   const double boundary = boundary_bytes(layout, static_cast<double>(model_.hidden));
-  const double send = layout.pp > 1 ? send_seconds(network_, boundary, layout.tp * layout.cp * layout.dp) : 0;
-  const Pipeline pipeline = make_pipeline(layout, stages, send);
-  out.timeline = detail == Detail::closed_form ? closed_form(pipeline) : simulate(pipeline, detail == Detail::events);
-  out.pipeline_s = out.timeline.makespan;
-
-  for (std::size_t s = 0; s < stages.size(); ++s) {
-    if (out.timeline.stages[s].busy > out.timeline.stages[out.slowest_stage].busy) out.slowest_stage = s;
-    out.memory.push_back(stage_memory(*this, layout, stages[s], out.timeline.stages[s].peak_activation_bytes));
-    out.peak_memory = std::max(out.peak_memory, out.memory.back().total());
-    const StepEnd end = step_end({layout, rates, network_, cluster_}, stages[s].sum, pipeline);
-    if (end.total() > out.gradients_s + out.parameters_s + out.optimizer_s) {
-      out.gradients_s = end.gradients;
-      out.parameters_s = end.parameters;
-      out.optimizer_s = end.optimizer;
-    }
-  }
-  out.overhead_s = 1e-3 * cluster_.step_overhead_ms;
-  out.step_s = out.pipeline_s + out.gradients_s + out.parameters_s + out.optimizer_s + out.overhead_s;
-
-  const double tokens = static_cast<double>(layout.gbs * layout.seq);
-  out.tokens_per_s = tokens / out.step_s;
-  out.tokens_per_s_per_device = out.tokens_per_s / static_cast<double>(layout.devices);
-  out.model_flops_per_token = model_flops(model_, layout);
-  out.mfu = out.model_flops_per_token * out.tokens_per_s_per_device / rates.matrix_peak;
-  const double m = static_cast<double>(out.micro_batches);
-  out.modules = stage_modules(pipeline, stages[out.slowest_stage], static_cast<std::int64_t>(out.slowest_stage), m);
-  out.bubble_fraction = out.timeline.bubble * out.pipeline_s / out.step_s;
-  double exposed = out.gradients_s + out.parameters_s;
-  for (const Module module : {Module::tensor_comm, Module::context_comm, Module::expert_comm}) {
-    exposed += out.modules[static_cast<std::size_t>(module)];
-  }
-  if (layout.pp > 1 && !pipeline.overlap_send) exposed += 2 * send * static_cast<double>(layout.vpp) * m;
-  out.exposed_comm_fraction = std::min(1.0, exposed / out.step_s);
-  out.memory_capacity = cluster_.accelerator.memory_gib * 1024 * 1024 * 1024;
-  out.fits = out.peak_memory <= out.memory_capacity;
+  Estimate out = estimate_step({layout, cluster_, rates, network_, stages, boundary, flops}, detail);
+  out.imbalance = context.imbalance;
   return out;
 }
 

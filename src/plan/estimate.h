@@ -80,6 +80,20 @@ class Estimator {
   LayerRuns runs_;
 };
 
+/// What a step's estimate needs, whatever the model.
+struct StepInputs {
+  const spec::Layout& layout;            ///< complete
+  const spec::Cluster& cluster;
+  const Rates& rates;
+  const Network& network;
+  const std::vector<StageCost>& stages;
+  double boundary_bytes = 0;             ///< that travel between stages for one micro-batch
+  double model_flops_per_token = 0;      ///< of one of the layout's gbs·seq tokens
+};
+
+/// The step of any model whose stages have been costed: pipeline, end of the step, memory and rates.
+Estimate estimate_step(const StepInputs& in, Detail detail);
+
 /// What limits the step, in one sentence.
 std::string describe_limit(const Estimate& estimate, const spec::Cluster& cluster);
 
