@@ -25,12 +25,12 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 endif()
 
-# ccache needs the sloppiness to reuse objects that were compiled with a precompiled header.
+# The sloppiness lets ccache reuse objects compiled with a precompiled header, and below ctest, which sets the locale.
 if(NOT CMAKE_CXX_COMPILER_LAUNCHER AND PROJECT_IS_TOP_LEVEL)
   find_program(FILIGREE_CCACHE ccache)
   mark_as_advanced(FILIGREE_CCACHE)
   if(FILIGREE_CCACHE)
     set(CMAKE_CXX_COMPILER_LAUNCHER
-        "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${FILIGREE_CCACHE}")
+        "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros,locale;${FILIGREE_CCACHE}")
   endif()
 endif()
