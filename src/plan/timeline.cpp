@@ -312,9 +312,12 @@ Timeline collect(const Pipeline& pipeline, TimelineWorkspace::Buffers& buffers, 
   }
   const double all = timeline.makespan * static_cast<double>(pipeline.stages);
   timeline.bubble = all > 0 ? std::max(0.0, 1 - busy / all) : 0;
+  std::size_t num_events = 0;
+  for (const std::vector<Event>& events : buffers.events) num_events += events.size();
+  timeline.events.reserve(num_events);
   for (std::vector<Event>& events : buffers.events) {
     timeline.events.insert(timeline.events.end(), events.begin(), events.end());
-    std::vector<Event>().swap(events);
+    events.clear();
   }
   return timeline;
 }
@@ -346,7 +349,14 @@ Timeline simulate(const Pipeline& pipeline, bool keep_events, TimelineWorkspace&
   TimelineWorkspace::Buffers& buffers = workspace.buffers();
   buffers.prepare(shape);
   Timeline timeline;
-  if (keep_events) timeline.memory.resize(static_cast<std::size_t>(shape.stages));
+  if (keep_events) {
+    timeline.memory.resize(buffers.stages.size());
+    for (std::size_t stage = 0; stage < buffers.stages.size(); ++stage) {
+      const std::size_t pieces = buffers.stages[stage].last - buffers.stages[stage].next;
+      buffers.events[stage].reserve(2 * pieces);  // with sends
+      timeline.memory[stage].reserve(pieces);
+    }
+  }
   Engine(pipeline, shape, buffers, keep_events ? &timeline : nullptr).run();
   return collect(pipeline, buffers, std::move(timeline));
 }

@@ -36,10 +36,10 @@ struct Pipeline {
   std::int64_t stages = 1;
   std::int64_t chunks = 1;  ///< a stage
   std::int64_t micro_batches = 1;
-  std::vector<Chunk> costs;   ///< stages × chunks, [stage · chunks + chunk]
-  double send = 0;            ///< seconds from one stage to the next
-  bool overlap_send = false;  ///< the sender goes on with its next work; otherwise it waits out the send
-  bool pair = false;          ///< a forward and a backward that stand side by side in steady state share the device
+  std::vector<Chunk> costs = {};  ///< stages × chunks, [stage · chunks + chunk]
+  double send = 0;                ///< seconds from one stage to the next
+  bool overlap_send = false;      ///< the sender goes on with its next work; otherwise it waits out the send
+  bool pair = false;              ///< a forward and a backward that stand side by side in steady state share the device
 };
 
 enum class EventKind : std::uint8_t { forward, backward, weight, pair, send };
