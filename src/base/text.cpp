@@ -41,7 +41,8 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 template <class Number>
 static std::optional<Number> parse_number(std::string_view text) {
-  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  // from_chars knows no plus sign; "+-1" stays as it is and is refused.
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   Number value{};
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, value);
