@@ -24,13 +24,13 @@ bool uneven(std::int64_t a, std::int64_t b) { return a % b != 0; }
 /// One of the two must be a multiple of the other.
 bool neither_divides(std::int64_t a, std::int64_t b) { return uneven(a, b) && uneven(b, a); }
 
-/// "2, 4 or 8": the divisors of `count` nearest to `wanted`, for advice.
+/// "2 or 4": the divisors of `count` nearest to `wanted`, for advice.
 std::string near_divisors(std::int64_t count, std::int64_t wanted) {
-  std::int64_t below = std::min(count, wanted), above = wanted;
+  std::int64_t below = std::min(count, wanted), above = below + 1;
   while (count % below != 0) --below;
   const std::int64_t last = std::min(count, 4 * wanted);
   while (above < last && count % above != 0) ++above;
-  return above >= last || above == below ? fmt::format("{}", below) : fmt::format("{} or {}", below, above);
+  return above <= last && count % above == 0 ? fmt::format("{} or {}", below, above) : fmt::format("{}", below);
 }
 
 std::string ranks_text(L l) {

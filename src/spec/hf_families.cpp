@@ -222,6 +222,10 @@ void read_nemotron(HfReader& r, Model& m) {
     e.shared_width = r.count("n_shared_experts", 0) * r.count("moe_shared_expert_intermediate_size", e.width);
     e.router_bias = true;
   }
+  // Known also where the pattern does not use them.
+  r.ignore({"mamba_num_heads", "mamba_head_dim", "ssm_state_size", "n_groups", "conv_kernel", "use_conv_bias",
+            "mamba_proj_bias", "use_bias", "n_routed_experts", "num_experts_per_tok", "moe_intermediate_size",
+            "n_shared_experts", "moe_shared_expert_intermediate_size"});
   r.refuse(r.has("sliding_window"), "sliding_window", "is supported only as null");
   r.ignore({"chunk_size",
             "expand",

@@ -77,6 +77,10 @@ void check_kinds(const Model& model, const std::string& where) {
   if (!model.layer_pattern.empty() && static_cast<std::int64_t>(model.layer_pattern.size()) != model.layers) {
     fail("{}: layer_pattern has {} letters for {} layers", where, model.layer_pattern.size(), model.layers);
   }
+  if (const auto at = model.layer_pattern.find_first_not_of("ME*-"); at != std::string::npos) {
+    fail("{}: layer_pattern has '{}'; it takes M (Mamba-2), E (experts), * (attention) and - (dense)", where,
+         model.layer_pattern[at]);
+  }
   for (const LayerKind kind : layer_kinds(model)) {
     if (kind.mixer == Mixer::mamba && !model.mamba)
       fail("{}: layer_pattern has Mamba-2 layers, but 'mamba' is missing", where);
