@@ -16,7 +16,7 @@ constexpr double exact_below = 4;  // assignments per expert
 /// 256 layers of equal area under exp(-x²/2); edge[i] is the right end of layer i, falling; layer 0 has the tail.
 struct Ziggurat {
   static constexpr std::size_t layers = 256;
-  static constexpr double start = 3.6541528853610088;   // of the tail
+  static constexpr double start = 3.6541528853610088;  // of the tail
   static constexpr double area = 0.00492867323399141;  // of each layer
   std::array<double, layers + 1> edge{}, height{};
 
@@ -73,7 +73,8 @@ double fast_normal(Random& random) {
 }
 
 AssignmentSampler::AssignmentSampler(LayerPopularity popularity) : popularity_(std::move(popularity)) {
-  FILIGREE_ASSERT(popularity_.inclusion.size() == experts() && popularity_.top_k <= static_cast<std::int64_t>(experts()));
+  FILIGREE_ASSERT(popularity_.inclusion.size() == experts() &&
+                  popularity_.top_k <= static_cast<std::int64_t>(experts()));
   share_ = solve_spread(popularity_.inclusion);
   const double sum = std::accumulate(share_.begin(), share_.end(), 0.0);
   for (std::size_t e = 0; e < experts(); ++e) {

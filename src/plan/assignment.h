@@ -45,10 +45,10 @@ class AssignmentSampler {
   std::size_t draw_one(Random& random) const;
 
   LayerPopularity popularity_;
-  std::vector<double> spread_;     // sqrt(c_e)
-  std::vector<double> skew_;       // (1 - 2 inclusion_e) / 6
-  std::vector<double> share_;      // c_e / Σ c, 0 where nothing is random
-  std::vector<double> threshold_;  // alias method (Walker, 1977): keep the slot below this, else
+  std::vector<double> spread_;        // sqrt(c_e)
+  std::vector<double> skew_;          // (1 - 2 inclusion_e) / 6
+  std::vector<double> share_;         // c_e / Σ c, 0 where nothing is random
+  std::vector<double> threshold_;     // alias method (Walker, 1977): keep the slot below this, else
   std::vector<std::uint32_t> alias_;  // take this one
 };
 

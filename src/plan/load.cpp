@@ -86,7 +86,8 @@ class MonteCarlo {
     layers_.clear();
     for (std::int64_t layer = 0; layer < group_.layers; ++layer) {
       const auto& placements = placements_[static_cast<std::size_t>(layer)];
-      layers_.push_back({AssignmentSampler(popularity_.layer(step, layer)), placements[std::min(step, placements.size() - 1)]});
+      layers_.push_back(
+          {AssignmentSampler(popularity_.layer(step, layer)), placements[std::min(step, placements.size() - 1)]});
       if (capacity_factor_ > 0) {
         sum_.drop_rate += drop_share(layers_.back().sampler.popularity().inclusion, group_, capacity_factor_);
       }
@@ -102,7 +103,8 @@ class MonteCarlo {
     for (const LayerDraws& layer : layers_) {
       layer.sampler.draw(group_.tokens, random, count_E_);
       std::fill(load_R.begin(), load_R.end(), 0.0);
-      for (std::size_t e = 0; e < count_E_.size(); ++e) load_R[static_cast<std::size_t>(layer.rank_of[e])] += count_E_[e];
+      for (std::size_t e = 0; e < count_E_.size(); ++e)
+        load_R[static_cast<std::size_t>(layer.rank_of[e])] += count_E_[e];
       for (std::size_t r = 0; r < ranks; ++r) over_layers_R[r] += load_R[r];
       const double largest = *std::max_element(load_R.begin(), load_R.end()) * per_rank;
       sum_.mean_max += largest;

@@ -30,9 +30,9 @@ struct ExpertGroup {
 
 /// Loads over the mean, averaged over draws: 1 is perfect balance.
 struct Imbalance {
-  double mean_max = 1;    ///< mean over layers and draws of (largest rank load / mean rank load): what a layer waits for
-  double worst_max = 1;   ///< largest seen
-  double variation = 0;   ///< coefficient of variation of rank loads, averaged over layers and draws
+  double mean_max = 1;   ///< mean over layers and draws of (largest rank load / mean rank load): what a layer waits for
+  double worst_max = 1;  ///< largest seen
+  double variation = 0;  ///< coefficient of variation of rank loads, averaged over layers and draws
   double memory_max = 1;  ///< largest load of one rank averaged over its layers: what activations must hold
   double drop_rate = 0;   ///< share of assignments dropped at `capacity_factor`
   double expert_max = 1;  ///< mean over layers of (largest expert load / mean expert load)

@@ -69,7 +69,8 @@ void check_settings(const DriftSettings& settings) {
 void simulate_layer(const Popularity& popularity, const DriftSettings& settings, std::int64_t layer,
                     PlacementSimulation& result) {
   const bool recorded = popularity.steps() > 1;
-  Random random = Random(static_cast<std::uint64_t>(settings.seed)).fork(drift_stream + static_cast<std::uint64_t>(layer));
+  Random random =
+      Random(static_cast<std::uint64_t>(settings.seed)).fork(drift_stream + static_cast<std::uint64_t>(layer));
   Placement placement(popularity.experts(), settings.ranks, settings.options);
   const std::vector<std::int32_t> in_order = place_in_order(popularity.experts(), settings.ranks);
   Drift drift(popularity.layer(0, layer).weight, settings.drift);
@@ -117,11 +118,13 @@ std::vector<std::int32_t> place_greedily(std::span<const double> load_E, std::in
 std::vector<std::int32_t> place_in_order(std::int64_t experts, std::int64_t ranks) {
   const std::int64_t slots = slots_per_rank(experts, ranks);
   std::vector<std::int32_t> rank_of;
-  for (std::int64_t expert = 0; expert < experts; ++expert) rank_of.push_back(static_cast<std::int32_t>(expert / slots));
+  for (std::int64_t expert = 0; expert < experts; ++expert)
+    rank_of.push_back(static_cast<std::int32_t>(expert / slots));
   return rank_of;
 }
 
-std::vector<double> rank_loads(std::span<const double> load_E, std::span<const std::int32_t> rank_of, std::int64_t ranks) {
+std::vector<double> rank_loads(std::span<const double> load_E, std::span<const std::int32_t> rank_of,
+                               std::int64_t ranks) {
   FILIGREE_ASSERT(load_E.size() == rank_of.size());
   std::vector<double> load_R(static_cast<std::size_t>(ranks), 0.0);
   for (std::size_t e = 0; e < load_E.size(); ++e) load_R[static_cast<std::size_t>(rank_of[e])] += load_E[e];
@@ -196,7 +199,8 @@ PlacementSimulation simulate_placement(const Popularity& popularity, const Drift
   PlacementSimulation result;
   result.without_S.assign(steps, 0.0);
   result.with_S.assign(steps, 0.0);
-  for (std::int64_t layer = 0; layer < popularity.layers(); ++layer) simulate_layer(popularity, settings, layer, result);
+  for (std::int64_t layer = 0; layer < popularity.layers(); ++layer)
+    simulate_layer(popularity, settings, layer, result);
   const auto layers = static_cast<double>(popularity.layers());
   for (double& value : result.without_S) value /= layers;
   for (double& value : result.with_S) value /= layers;

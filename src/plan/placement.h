@@ -45,7 +45,8 @@ std::vector<std::int32_t> place_greedily(std::span<const double> load_E, std::in
 std::vector<std::int32_t> place_in_order(std::int64_t experts, std::int64_t ranks);
 
 /// Sums of experts' loads by rank.
-std::vector<double> rank_loads(std::span<const double> load_E, std::span<const std::int32_t> rank_of, std::int64_t ranks);
+std::vector<double> rank_loads(std::span<const double> load_E, std::span<const std::int32_t> rank_of,
+                               std::int64_t ranks);
 
 /// Sample standard deviation over mean; 0 for fewer than two values or for nothing but zeros.
 double coefficient_of_variation(std::span<const double> values);

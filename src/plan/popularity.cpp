@@ -13,7 +13,7 @@ namespace filigree::plan {
 namespace {
 
 constexpr std::int64_t exact_terms = 2048;  // experts² top_k, to which the integral's cost is proportional
-constexpr double least_weight = 1e-12;     // of the largest; so that every expert can be drawn in the end
+constexpr double least_weight = 1e-12;      // of the largest; so that every expert can be drawn in the end
 constexpr std::uint64_t popularity_stream = std::uint64_t{1} << 32;
 
 void normalize(std::vector<double>& values, double sum) {
@@ -167,16 +167,19 @@ void Popularity::check_trace() const {
       const auto largest = std::max_element(counts.begin(), counts.end());
       // Each token picks an expert at most once.
       if (*largest <= total / top_k_) continue;
-      fail("{}: step {} layer {}: expert {} has {} of {} assignments, more than there are tokens if each picks {}; "
-           "was the trace recorded with another top_k?",
-           load_.trace, trace_->steps()[step], trace_->layers()[layer], largest - counts.begin(), *largest, total, top_k_);
+      fail(
+          "{}: step {} layer {}: expert {} has {} of {} assignments, more than there are tokens if each picks {}; "
+          "was the trace recorded with another top_k?",
+          load_.trace, trace_->steps()[step], trace_->layers()[layer], largest - counts.begin(), *largest, total,
+          top_k_);
     }
   }
 }
 
 std::vector<double> Popularity::draw_weights(std::int64_t layer) const {
   const auto num = static_cast<std::size_t>(experts_);
-  Random random = Random(static_cast<std::uint64_t>(load_.seed)).fork(popularity_stream + static_cast<std::uint64_t>(layer));
+  Random random =
+      Random(static_cast<std::uint64_t>(load_.seed)).fork(popularity_stream + static_cast<std::uint64_t>(layer));
   if (load_.kind == spec::LoadKind::dirichlet) return random.dirichlet(load_.parameter, num);
   if (load_.kind != spec::LoadKind::zipf) return std::vector<double>(num, 1.0);
   std::vector<double> weights = zipf_weights(num, load_.parameter);

@@ -14,7 +14,7 @@
 namespace filigree::plan {
 namespace {
 
-constexpr std::int64_t max_experts = 16384;  // a wrong id must not cost gigabytes
+constexpr std::int64_t max_experts = 16384;                 // a wrong id must not cost gigabytes
 constexpr std::int64_t max_tokens = std::int64_t{1} << 40;  // of one expert; sums stay far from overflow
 
 struct Row {
@@ -27,7 +27,8 @@ std::int64_t field(const Csv& csv, std::size_t row, std::size_t column) {
   const std::string& text = csv.rows[row][column];
   const auto value = text::parse_int(text::trim(text));
   if (!value) {
-    fail("{}: line {}, column '{}': expected a whole number, got '{}'", csv.where, csv.lines[row], csv.header[column], text);
+    fail("{}: line {}, column '{}': expected a whole number, got '{}'", csv.where, csv.lines[row], csv.header[column],
+         text);
   }
   if (*value < 0) {
     fail("{}: line {}, column '{}': expected a number that is not negative, got {}", csv.where, csv.lines[row],
@@ -49,8 +50,8 @@ std::vector<Row> read_rows(const Csv& csv, std::int64_t experts) {
            rows[i].expert, limit - 1);
     }
     if (rows[i].tokens > max_tokens) {
-      fail("{}: line {}, column 'tokens': {} is too large, expected at most {}", csv.where, csv.lines[i], rows[i].tokens,
-           max_tokens);
+      fail("{}: line {}, column 'tokens': {} is too large, expected at most {}", csv.where, csv.lines[i],
+           rows[i].tokens, max_tokens);
     }
   }
   return rows;
@@ -60,7 +61,8 @@ std::vector<Row> read_rows(const Csv& csv, std::int64_t experts) {
 void sort_rows(std::vector<Row>& rows, const std::string& where) {
   const auto key = [](const Row& row) { return std::tuple(row.step, row.layer, row.expert); };
   std::stable_sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return key(a) < key(b); });
-  const auto twice = std::adjacent_find(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return key(a) == key(b); });
+  const auto twice =
+      std::adjacent_find(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return key(a) == key(b); });
   if (twice != rows.end()) {
     fail("{}: line {}: step {} layer {} expert {} is already on line {}; keep one of them", where, (twice + 1)->line,
          twice->step, twice->layer, twice->expert, twice->line);
@@ -180,6 +182,8 @@ std::string to_csv(const RouterTrace& trace) {
   return out;
 }
 
-void write_router_trace(const std::filesystem::path& path, const RouterTrace& trace) { write_file(path, to_csv(trace)); }
+void write_router_trace(const std::filesystem::path& path, const RouterTrace& trace) {
+  write_file(path, to_csv(trace));
+}
 
 }  // namespace filigree::plan

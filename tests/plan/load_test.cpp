@@ -127,7 +127,8 @@ TEST(Assignment, CountsAreConserved) {
       EXPECT_GT(*std::min_element(count_E.begin(), count_E.end()), -0.5);  // the surplus is taken from all
       EXPECT_LE(*std::max_element(count_E.begin(), count_E.end()), static_cast<double>(tokens) * 1.02);
       if (!sampler.is_exact(tokens)) continue;
-      for (const double count : count_E) EXPECT_TRUE(count == std::floor(count) && count <= static_cast<double>(tokens));
+      for (const double count : count_E)
+        EXPECT_TRUE(count == std::floor(count) && count <= static_cast<double>(tokens));
     }
   }
 }
@@ -184,7 +185,8 @@ TEST(Assignment, ApproximateMatchesExact) {
         const std::int64_t tokens = each * c.experts / c.top_k;
         const Means exact = measure(sampler, tokens, c.ranks, true), fast = measure(sampler, tokens, c.ranks, false);
         EXPECT_NEAR(fast.rank / exact.rank, 1, 0.01) << c.experts << " experts, " << each << " each";
-        EXPECT_NEAR(fast.expert / exact.expert, 1, each == 4 ? 0.02 : 0.01) << c.experts << " experts, " << each << " each";
+        EXPECT_NEAR(fast.expert / exact.expert, 1, each == 4 ? 0.02 : 0.01)
+            << c.experts << " experts, " << each << " each";
         EXPECT_NEAR(fast.variation / exact.variation, 1, 0.03) << c.experts << " experts, " << each << " each";
       }
     }
@@ -317,7 +319,8 @@ TEST(Imbalance, DropRateFallsWithCapacity) {
 
 TEST(Imbalance, TraceStandsForItsPopularity) {
   // Two layers; expert 0 of 4 takes half of what top-1 routing assigns.
-  const TraceFile file("0,0,0,500\n0,0,1,300\n0,0,2,100\n0,0,3,100\n0,1,0,250\n0,1,1,250\n0,1,2,250\n0,1,3,250\n", "popularity");
+  const TraceFile file("0,0,0,500\n0,0,1,300\n0,0,2,100\n0,0,3,100\n0,1,0,250\n0,1,1,250\n0,1,2,250\n0,1,3,250\n",
+                       "popularity");
   const Imbalance drawn = imbalance(file.load(), {4, 1, 2, 1 << 20, 2}, false);
   EXPECT_NEAR(drawn.mean_max, (2 * 0.8 + 1.0) / 2, 0.002);
   EXPECT_NEAR(drawn.expert_max, (4 * 0.5 + 1.0) / 2, 0.002);
@@ -351,12 +354,18 @@ TEST(Imbalance, PlacementFollowsATraceFromBehind) {
 
 TEST(Imbalance, ErrorsOfAGroup) {
   const spec::Load load = make_load(LoadKind::uniform);
-  EXPECT_EQ(error_of([&] { imbalance(load, {256, 8, 24, 100, 1}, false); }),
+  EXPECT_EQ(error_of([&] {
+              imbalance(load, {256, 8, 24, 100, 1}, false);
+            }),
             "load: 256 experts cannot be shared equally by 24 ranks; choose a divisor");
   EXPECT_EQ(error_of([&] { imbalance(load, {4, 8, 2, 100, 1}, false); }), "load: a token cannot pick 8 of 4 experts");
-  EXPECT_EQ(error_of([&] { imbalance(load, {4, 2, 2, 0, 1}, false); }),
+  EXPECT_EQ(error_of([&] {
+              imbalance(load, {4, 2, 2, 0, 1}, false);
+            }),
             "load: experts (4), ranks (2), tokens (0) and layers (1) must be at least 1");
-  EXPECT_EQ(error_of([&] { imbalance(load, {4, 2, 2, 8, 1}, false, -1); }),
+  EXPECT_EQ(error_of([&] {
+              imbalance(load, {4, 2, 2, 8, 1}, false, -1);
+            }),
             "load: capacity factor is -1, expected 0 (drop nothing) or more");
 }
 
@@ -376,12 +385,20 @@ TEST(Imbalance, ErrorsOfALoad) {
 TEST(Imbalance, ErrorsOfATrace) {
   const TraceFile file("0,0,0,6\n0,0,1,2\n", "errors");
   const std::string path = file.load().trace;
-  EXPECT_EQ(error_of([&] { imbalance(file.load(), {2, 1, 2, 64, 2}, false); }),
+  EXPECT_EQ(error_of([&] {
+              imbalance(file.load(), {2, 1, 2, 64, 2}, false);
+            }),
             path + ": has 1 layers, but the model has 2 with experts");
-  EXPECT_EQ(error_of([&] { imbalance(file.load(), {4, 2, 2, 64, 1}, false); }),
-            path + ": step 0 layer 0: expert 0 has 6 of 8 assignments, more than there are tokens if each picks 2; was the "
-                   "trace recorded with another top_k?");
-  EXPECT_EQ(error_of([&] { imbalance(file.load(), {1, 1, 1, 64, 1}, false); }),
+  EXPECT_EQ(
+      error_of([&] {
+        imbalance(file.load(), {4, 2, 2, 64, 1}, false);
+      }),
+      path +
+          ": step 0 layer 0: expert 0 has 6 of 8 assignments, more than there are tokens if each picks 2; was the "
+          "trace recorded with another top_k?");
+  EXPECT_EQ(error_of([&] {
+              imbalance(file.load(), {1, 1, 1, 64, 1}, false);
+            }),
             path + ": line 3, column 'expert': expert 1 is out of range, expected 0 to 0");
 }
 

@@ -112,12 +112,13 @@ TEST(Placement, SettlesOnAStatedPopularity) {
 
 TEST(Placement, SimulationImprovesSlowDriftAndRepeats) {
   const Popularity popularity(zipf(0.5), 32, 4, 2);
-  const DriftSettings settings{.ranks = 8, .tokens = 4096, .micro_batches = 4, .steps = 400, .drift = 0.001, .seed = 1, .options = {}};
+  const DriftSettings settings{
+      .ranks = 8, .tokens = 4096, .micro_batches = 4, .steps = 400, .drift = 0.001, .seed = 1, .options = {}};
   const PlacementSimulation once = simulate_placement(popularity, settings);
   EXPECT_EQ(once.without_S.size(), 400u);
   EXPECT_LT(once.mean_with, once.mean_without - 0.1);
-  EXPECT_GE(once.migrations, 2);        // each layer at step 50
-  EXPECT_LE(once.migrations, 2 * 7);    // 7 decisions a layer
+  EXPECT_GE(once.migrations, 2);      // each layer at step 50
+  EXPECT_LE(once.migrations, 2 * 7);  // 7 decisions a layer
   EXPECT_GT(once.moved, once.migrations);
   for (std::size_t step = 0; step < 50; ++step) EXPECT_EQ(once.with_S[step], once.without_S[step]);
   const PlacementSimulation twice = simulate_placement(popularity, settings);
@@ -127,7 +128,8 @@ TEST(Placement, SimulationImprovesSlowDriftAndRepeats) {
 
 TEST(Placement, FastDriftLeavesLittleToGain) {
   const Popularity popularity(zipf(0.5), 32, 4, 2);
-  DriftSettings settings{.ranks = 8, .tokens = 4096, .micro_batches = 1, .steps = 400, .drift = 0.0005, .seed = 1, .options = {}};
+  DriftSettings settings{
+      .ranks = 8, .tokens = 4096, .micro_batches = 1, .steps = 400, .drift = 0.0005, .seed = 1, .options = {}};
   const PlacementSimulation slow = simulate_placement(popularity, settings);
   settings.drift = 0.5;
   const PlacementSimulation fast = simulate_placement(popularity, settings);
@@ -138,15 +140,19 @@ TEST(Placement, NothingMovesWhenBalanced) {
   spec::Load load;
   load.kind = spec::LoadKind::uniform;
   const Popularity popularity(load, 32, 4, 2);
-  const PlacementSimulation result =
-      simulate_placement(popularity, {.ranks = 8, .tokens = 65536, .micro_batches = 16, .steps = 200, .drift = 0.01, .seed = 0, .options = {}});
+  const PlacementSimulation result = simulate_placement(
+      popularity,
+      {.ranks = 8, .tokens = 65536, .micro_batches = 16, .steps = 200, .drift = 0.01, .seed = 0, .options = {}});
   EXPECT_EQ(result.migrations, 0);
   EXPECT_EQ(result.mean_with, result.mean_without);
 }
 
 TEST(Placement, Errors) {
-  EXPECT_EQ(error_of([] { Placement(10, 4); }), "placement: 10 experts cannot be shared equally by 4 ranks; choose a divisor");
-  EXPECT_EQ(error_of([] { place_greedily(std::vector<double>{1, 2, 3}, 2); }),
+  EXPECT_EQ(error_of([] { Placement(10, 4); }),
+            "placement: 10 experts cannot be shared equally by 4 ranks; choose a divisor");
+  EXPECT_EQ(error_of([] {
+              place_greedily(std::vector<double>{1, 2, 3}, 2);
+            }),
             "placement: 3 experts cannot be shared equally by 2 ranks; choose a divisor");
   EXPECT_EQ(error_of([] { Placement(4, 2, {.memory = 1, .least_drop = 0.08, .period = 50}); }),
             "placement: memory of the moving average is 1, expected at least 0 and below 1");

@@ -52,7 +52,8 @@ TEST(RouterTrace, WritesWhatItReads) {
       counts[3] = 100 - value++;
     }
   }
-  const std::filesystem::path path = std::filesystem::temp_directory_path() / "filigree_router_trace_test" / "trace.csv";
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / "filigree_router_trace_test" / "trace.csv";
   write_router_trace(path, trace);
   const RouterTrace again = read_router_trace(path);
   std::filesystem::remove_all(path.parent_path());
@@ -68,7 +69,8 @@ TEST(RouterTrace, RefusesCountsThatDoNotAddUp) {
             "t.csv: counts do not add up: step 1 layer 0 has 0 assignments, layer 1 has 5");
   EXPECT_EQ(error_of(header + "0,0,0,5\n0,1,0,5\n1,0,0,5\n2,0,0,5\n2,1,0,5\n"),
             "t.csv: counts do not add up: step 1 layer 1 has 0 assignments, layer 0 has 5");
-  EXPECT_EQ(error_of(header + "0,0,0,0\n0,1,0,0\n"), "t.csv: step 0 has no assignments; leave out steps without tokens");
+  EXPECT_EQ(error_of(header + "0,0,0,0\n0,1,0,0\n"),
+            "t.csv: step 0 has no assignments; leave out steps without tokens");
 }
 
 TEST(RouterTrace, RefusesARowTwice) {
@@ -87,13 +89,15 @@ TEST(RouterTrace, RefusesWhatIsNoCount) {
 }
 
 TEST(RouterTrace, RefusesAnExpertOutOfRange) {
-  EXPECT_EQ(error_of(header + "0,0,8,3\n", 8), "t.csv: line 2, column 'expert': expert 8 is out of range, expected 0 to 7");
+  EXPECT_EQ(error_of(header + "0,0,8,3\n", 8),
+            "t.csv: line 2, column 'expert': expert 8 is out of range, expected 0 to 7");
   EXPECT_EQ(error_of(header + "0,0,1000000,3\n"),
             "t.csv: line 2, column 'expert': expert 1000000 is out of range, expected 0 to 16383");
 }
 
 TEST(RouterTrace, RefusesAFileWithoutColumnsOrRows) {
-  EXPECT_THAT(error_of("step,layer,expert,token\n0,0,0,1\n"), testing::HasSubstr("no column 'tokens'; did you mean 'token'"));
+  EXPECT_THAT(error_of("step,layer,expert,token\n0,0,0,1\n"),
+              testing::HasSubstr("no column 'tokens'; did you mean 'token'"));
   EXPECT_EQ(error_of(header), "t.csv: has no rows, expected counts by step, layer and expert");
   EXPECT_THROW(read_router_trace("no_such_trace.csv"), Error);
 }
