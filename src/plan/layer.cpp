@@ -62,10 +62,16 @@ void add_unfused_attention(LayerBuilder& b, const LayerContext& c, const Sizes& 
   const double scores = batch * seq * seq;
   b.part(Part::attention);
   b.product(Module::attention, seq, seq, static_cast<double>(a.head_dim), batch);
-  b.element(2 * s.e * scores, 3 * s.e * scores, 1, 1, Module::attention);
+  // Passes over the scores run below a copy's rate; the curve's `unfused` is that share.
+  const double pass = scores / c.rates.attention.unfused;
+  // The fused scale-mask-softmax kernel takes four heads at a time; otherwise scaling, masking, casts and softmax are
+  // kernels of their own (NVIDIA/Megatron-LM: megatron/model/fused_softmax.py).
+  const bool fused_softmax = std::fmod(batch, 4.0) == 0;
+  const double passes = fused_softmax ? 1 : 5;
+  b.element(2 * s.e * pass * passes, 3 * s.e * pass * passes, fused_softmax ? 1 : 6, fused_softmax ? 1 : 5, Module::attention);
   b.keep(Part::attention, s.e * scores);
   if (c.layout.dropout) {
-    b.element((2 * s.e + 1) * scores, (2 * s.e + 1) * scores, 1, 1, Module::attention);
+    b.element((2 * s.e + 1) * pass, (2 * s.e + 1) * pass, 1, 1, Module::attention);
     b.keep(Part::attention, (s.e + 1) * scores);
   }
   b.product(Module::attention, seq, static_cast<double>(a.v_head_dim), seq, batch);
@@ -118,7 +124,7 @@ void add_full_projections(LayerBuilder& b, const LayerContext& c, const Sizes& s
   b.part(Part::qkv_up);
   const double seconds = b.matrix(Module::projections, s.T, out, s.D);
   b.no_part();
-  b.tensor_collective(tensor_bytes(s), seconds);
+  b.tensor_collective(Edge::enter, tensor_bytes(s), seconds);
   b.part(Part::qkv_up);
   const double rotated = s.T * (heads + kv_heads) * static_cast<double>(a.head_dim);
   if (!c.model.learned_positions) b.element(2 * s.e * rotated, 2 * s.e * rotated, 2, 2);
@@ -147,7 +153,7 @@ void add_latent_projections(LayerBuilder& b, const LayerContext& c, const Sizes&
   b.element(2 * s.e * s.S * kv_rank, 3 * s.e * s.S * kv_rank, 1, 2);
   b.keep_always(s.e * s.S * (kv_rank + rope));
   b.keep(Part::norms, s.operand * s.S * kv_rank);
-  b.tensor_collective(s.e * s.T * (q_rank + kv_rank + rope), 0);
+  b.tensor_collective(Edge::enter, s.e * s.T * (q_rank + kv_rank + rope));
   b.part(Part::qkv_up);
   const double q_in = q_rank > 0 ? q_rank : s.D;
   b.matrix(Module::projections, s.T, heads * qk, q_in);
@@ -169,7 +175,7 @@ void add_attention(LayerBuilder& b, const LayerContext& c, const Sizes& s, bool 
   const double inner = static_cast<double>(a.heads) / s.tp * static_cast<double>(a.v_head_dim);
   const double seconds = b.matrix(Module::projections, s.T, s.D, inner);
   if (s.operand < s.e) b.keep_always(s.operand * s.T * inner);
-  b.tensor_collective(tensor_bytes(s), seconds);
+  b.tensor_collective(Edge::leave, tensor_bytes(s), seconds);
   if (c.model.sandwich_norm) add_norm(b, s, false);
   add_residual(b, c, s);
 }
@@ -182,7 +188,7 @@ void add_mamba(LayerBuilder& b, const LayerContext& c, const Sizes& s) {
   b.half(Half::attention);
   add_norm(b, s, true);
   b.matrix(Module::mamba, s.T, 2 * inner + bc + heads, s.D);
-  b.tensor_collective(tensor_bytes(s), 0);
+  b.tensor_collective(Edge::enter, tensor_bytes(s));
   b.keep_always(s.e * s.T * (2 * inner + bc + heads));
   b.element(2 * s.e * s.T * (inner + bc), 4 * s.e * s.T * (inner + bc), 1, 3, Module::mamba);
   // The scan in chunks of 256: within a chunk like attention with `state` as its head size, between chunks a state of
@@ -194,7 +200,7 @@ void add_mamba(LayerBuilder& b, const LayerContext& c, const Sizes& s) {
   b.element(3 * s.e * s.T * inner, 6 * s.e * s.T * inner, 1, 2, Module::mamba);
   b.keep_always(2 * s.operand * s.T * inner);
   b.matrix(Module::mamba, s.T, s.D, inner);
-  b.tensor_collective(tensor_bytes(s), 0);
+  b.tensor_collective(Edge::leave, tensor_bytes(s));
   add_residual(b, c, s);
 }
 
@@ -228,9 +234,9 @@ void add_dense(LayerBuilder& b, const LayerContext& c, const Sizes& s) {
   add_norm(b, s, true);
   const double width = static_cast<double>(c.model.dense_width) / s.tp;
   const double hidden_by = matrix_seconds(c.rates, {s.T, width, s.D, 1, false, s.e});
-  b.tensor_collective(tensor_bytes(s), hidden_by);
+  b.tensor_collective(Edge::enter, tensor_bytes(s), hidden_by);
   add_feed_forward(b, c, s, {Module::dense, width, s.T, s.T, 1});
-  b.tensor_collective(tensor_bytes(s), hidden_by);
+  b.tensor_collective(Edge::leave, tensor_bytes(s), hidden_by);
   if (c.model.sandwich_norm) add_norm(b, s, false);
   add_residual(b, c, s);
 }
@@ -239,9 +245,9 @@ void add_shared(LayerBuilder& b, const LayerContext& c, const Sizes& s) {
   const double width = static_cast<double>(c.model.experts->shared_width) / s.tp;
   LayerCost& cost = b.cost();
   const HalfTime before = cost.mlp;
-  b.tensor_collective(tensor_bytes(s), 0);
+  b.tensor_collective(Edge::enter, tensor_bytes(s));
   add_feed_forward(b, c, s, {Module::shared, width, s.T, s.T, 1});
-  b.tensor_collective(tensor_bytes(s), 0);
+  b.tensor_collective(Edge::leave, tensor_bytes(s));
   cost.shared_forward = cost.mlp.forward - before.forward;
   cost.shared_backward = cost.mlp.input + cost.mlp.weight - before.input - before.weight;
 }
@@ -285,7 +291,7 @@ void add_experts(LayerBuilder& b, const LayerContext& c, const Sizes& s) {
   b.keep(Part::permute, s.operand * s.D * rows_mean * c.memory_imbalance);
   b.cost().exchange_forward = exchange_one_way(c, s, own);
   b.cost().exchange_backward = b.cost().exchange_forward;
-  if (c.layout.etp > 1) b.tensor_collective(s.e * rows * s.D, 0);
+  if (c.layout.etp > 1) b.tensor_collective(Edge::enter, s.e * rows * s.D);
   if (c.layout.recomputes(Part::permute)) b.recompute_exchange(b.cost().exchange_forward);
 
   b.part(Part::experts);
@@ -294,7 +300,7 @@ void add_experts(LayerBuilder& b, const LayerContext& c, const Sizes& s) {
   add_feed_forward(b, c, s, {Module::experts, width, rows, rows_mean * c.memory_imbalance, local});
   b.cost().expert_weight = b.cost().mlp.weight - weight_before;
   b.no_part();
-  if (c.layout.etp > 1) b.tensor_collective(s.e * rows * s.D, 0);
+  if (c.layout.etp > 1) b.tensor_collective(Edge::leave, s.e * rows * s.D);
   b.part(Part::permute);
   if (ranks > 1 && local > 1) b.element(4 * s.e * s.D * rows, 4 * s.e * s.D * rows, 1, 1, Module::permute);
   b.element(moved, moved + s.e * s.D * own * K, 2, 2, Module::permute);
@@ -363,7 +369,7 @@ LayerCost embedding_cost(const LayerContext& c) {
   b.half(Half::attention);
   const double mask = c.layout.dropout ? 1 : 0;
   b.element(2 * s.e * s.T * s.D, 3 * s.e * s.T * s.D, 3, 4, Module::head);
-  b.tensor_collective(tensor_bytes(s), 0);
+  b.tensor_collective(Edge::leave, tensor_bytes(s));
   b.cost().activation_bytes += 8 * s.T + mask * s.S * s.D;
   LayerCost cost = b.finish();
   cost.dense_parameters = static_cast<double>(c.model.vocabulary * c.model.hidden) / s.tp;
@@ -383,14 +389,14 @@ LayerCost head_cost(const LayerContext& c) {
   b.half(Half::mlp);
   add_norm(b, s, true);
   b.matrix(Module::head, s.T, V, s.D);
-  b.tensor_collective(tensor_bytes(s), 0);
+  b.tensor_collective(Edge::enter, tensor_bytes(s));
   const double logits = s.T * V;
   if (c.layout.cross_entropy_fused) {
     b.element(s.e * logits * 2, s.e * logits, 3, 1, Module::head);
     b.cost().activation_bytes += s.e * logits;
   } else {
-    // Cast to float32, maximum, subtraction, exponential, sum, division, then the gradient and its cast.
-    b.element((s.e + 4) * logits + 4 * 7 * logits, 4 * 4 * logits + (4 + s.e) * logits, 8, 5, Module::head);
+    // Cast to float32, then passes for maximum, exponential and sum; back: the gradient in place and its cast.
+    b.element((s.e + 4) * logits + 12 * logits, 8 * logits + (4 + s.e) * logits, 8, 5, Module::head);
     b.cost().activation_bytes += (s.e + 4) * logits;
     b.workspace(4 * logits);
   }
@@ -406,7 +412,7 @@ LayerCost mtp_cost(const LayerContext& c, spec::LayerKind kind) {
   add_norm(b, s, false);
   add_norm(b, s, false);
   b.matrix(Module::projections, s.T, s.D / s.tp, 2 * s.D);
-  b.tensor_collective(tensor_bytes(s), 0);
+  b.tensor_collective(Edge::enter, tensor_bytes(s));
   b.cost().activation_bytes += 2 * s.operand * s.S * s.D;
   LayerCost cost = b.finish();
   cost.dense_parameters = 2 * s.D * s.D / s.tp + 3 * s.D;
@@ -432,8 +438,7 @@ LayerCost& operator+=(LayerCost& sum, const LayerCost& other) {
     (sum.*half).weight += (other.*half).weight;
   }
   for (auto field : {&LayerCost::exchange_forward, &LayerCost::exchange_backward, &LayerCost::shared_forward,
-                     &LayerCost::shared_backward, &LayerCost::expert_weight, &LayerCost::host_forward,
-                     &LayerCost::host_backward, &LayerCost::activation_bytes, &LayerCost::swapped_bytes,
+                     &LayerCost::shared_backward, &LayerCost::expert_weight, &LayerCost::activation_bytes, &LayerCost::swapped_bytes,
                      &LayerCost::dense_parameters, &LayerCost::expert_parameters}) {
     sum.*field += other.*field;
   }
@@ -451,7 +456,7 @@ LayerCost scaled(const LayerCost& cost, double count) {
   out = cost;
   for (HalfTime* half : {&out.attention, &out.mlp}) half->forward *= count, half->input *= count, half->weight *= count;
   for (double* field : {&out.exchange_forward, &out.exchange_backward, &out.shared_forward, &out.shared_backward,
-                        &out.expert_weight, &out.host_forward, &out.host_backward, &out.activation_bytes,
+                        &out.expert_weight, &out.activation_bytes,
                         &out.swapped_bytes, &out.dense_parameters, &out.expert_parameters}) {
     *field *= count;
   }

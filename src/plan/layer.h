@@ -52,8 +52,6 @@ struct LayerCost {
   double shared_forward = 0;     ///< shared expert's part of mlp, behind which the exchange can hide
   double shared_backward = 0;
   double expert_weight = 0;      ///< weight-gradient part of routed experts: hides the backward dispatch
-  double host_forward = 0;       ///< launch time
-  double host_backward = 0;
   ModuleSeconds forward{};
   ModuleSeconds backward{};
   double activation_bytes = 0;   ///< kept from forward to backward

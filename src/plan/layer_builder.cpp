@@ -37,8 +37,8 @@ double LayerBuilder::matrix(Module module, double m, double n, double k, double 
   const double cast_back = narrow ? elementwise_seconds(rates, groups * m * n * (element + 2 * rates.operand_bytes), 1) : 0;
   add(module, forward + cast, input + cast_back, weight);
   const double kernels = narrow ? 2 : 1;
-  cost_.host_forward += kernels * rates.host;
-  cost_.host_backward += (1 + kernels) * rates.host;
+  host_forward_ += kernels * rates.host;
+  host_backward_ += (1 + kernels) * rates.host;
   if (recomputed_) recompute_host_ += kernels * rates.host;
   return forward;
 }
@@ -49,16 +49,16 @@ void LayerBuilder::product(Module module, double m, double n, double k, double g
   const double left = matrix_seconds(rates, {m, k, n, groups, false, element_bytes_});
   const double right = matrix_seconds(rates, {k, n, m, groups, false, element_bytes_});
   add(module, forward, left + right, 0);
-  cost_.host_forward += rates.host;
-  cost_.host_backward += 2 * rates.host;
+  host_forward_ += rates.host;
+  host_backward_ += 2 * rates.host;
   if (recomputed_) recompute_host_ += rates.host;
 }
 
 void LayerBuilder::attention(const AttentionShape& shape) {
   add(Module::attention, attention_forward_seconds(context_.rates, shape),
       attention_backward_seconds(context_.rates, shape), 0);
-  cost_.host_forward += context_.rates.host;
-  cost_.host_backward += 2 * context_.rates.host;
+  host_forward_ += context_.rates.host;
+  host_backward_ += 2 * context_.rates.host;
   if (recomputed_) recompute_host_ += context_.rates.host;
 }
 
@@ -72,12 +72,12 @@ void LayerBuilder::element(double forward_bytes, double backward_bytes, double f
   const Rates& rates = context_.rates;
   add(module, elementwise_seconds(rates, forward_bytes, forward_kernels),
       elementwise_seconds(rates, backward_bytes, backward_kernels), 0);
-  cost_.host_forward += forward_kernels * rates.host;
-  cost_.host_backward += backward_kernels * rates.host;
+  host_forward_ += forward_kernels * rates.host;
+  host_backward_ += backward_kernels * rates.host;
   if (recomputed_) recompute_host_ += forward_kernels * rates.host;
 }
 
-void LayerBuilder::tensor_collective(double bytes, double hidden_by) {
+void LayerBuilder::tensor_collective(Edge edge, double bytes, double hidden_by) {
   const spec::Layout& layout = context_.layout;
   if (layout.tp <= 1) return;
   const RankGroup group{layout.tp, 1};
@@ -90,10 +90,12 @@ void LayerBuilder::tensor_collective(double bytes, double hidden_by) {
     const double first = seconds / static_cast<double>(layout.tp);
     exposed = first + std::max(0.0, seconds - first - hidden_by);
   }
-  add(Module::tensor_comm, exposed, exposed, 0);
-  cost_.host_forward += 3 * context_.rates.host;
-  cost_.host_backward += 3 * context_.rates.host;
-  if (recomputed_) recompute_host_ += 3 * context_.rates.host;
+  const bool forward = layout.sp || edge == Edge::leave, backward = layout.sp || edge == Edge::enter;
+  add(Module::tensor_comm, forward ? exposed : 0, backward ? exposed : 0, 0);
+  const double launch = 3 * context_.rates.host;
+  host_forward_ += forward ? launch : 0;
+  host_backward_ += backward ? launch : 0;
+  if (recomputed_ && forward) recompute_host_ += launch;
 }
 
 void LayerBuilder::context_exchange(double forward_bytes, double backward_bytes, double attention_forward,
@@ -120,8 +122,8 @@ void LayerBuilder::context_all_to_all(std::initializer_list<double> tensors) {
   add(Module::context_comm, seconds, seconds, 0);
   const double kernels = 2 * static_cast<double>(tensors.size());
   element(copied, copied, kernels, kernels);
-  cost_.host_forward += kernels * context_.rates.host;
-  cost_.host_backward += kernels * context_.rates.host;
+  host_forward_ += kernels * context_.rates.host;
+  host_backward_ += kernels * context_.rates.host;
 }
 
 void LayerBuilder::keep(Part part, double bytes) {
@@ -134,12 +136,27 @@ void LayerBuilder::keep(Part part, double bytes) {
   }
 }
 
+void LayerBuilder::wait_for_launches() {
+  // A layer is as slow as the slower of device and host. Over a longer stretch the host could run ahead, but training
+  // loops synchronise too often for that: step times measured with tiny layers show the host's time layer by layer.
+  const double forward = cost_.attention.forward + cost_.mlp.forward + 2 * cost_.exchange_forward;
+  const double backward = cost_.attention.input + cost_.attention.weight + cost_.mlp.input + cost_.mlp.weight +
+                          2 * cost_.exchange_backward;
+  const double wait_forward = std::max(0.0, host_forward_ - forward);
+  const double wait_backward = std::max(0.0, host_backward_ - backward);
+  cost_.mlp.forward += wait_forward;
+  cost_.mlp.input += wait_backward;
+  cost_.forward[static_cast<std::size_t>(Module::launch)] += wait_forward;
+  cost_.backward[static_cast<std::size_t>(Module::launch)] += wait_backward;
+}
+
 LayerCost LayerBuilder::finish() {
   cost_.attention.input += recompute_attention_;
   cost_.mlp.input += recompute_mlp_;
-  cost_.host_backward += recompute_host_;
+  host_backward_ += recompute_host_;
   cost_.backward[static_cast<std::size_t>(Module::recompute)] += recompute_attention_ + recompute_mlp_;
   cost_.workspace_bytes = workspace_ + dropped_bytes_;
+  wait_for_launches();
   if (cost_.swapped_bytes > 0 && context_.host_bytes_per_s > 0) {
     // Out during forward, back during backward, behind the layer's own computation.
     const double transfer = cost_.swapped_bytes / context_.host_bytes_per_s;

@@ -10,6 +10,11 @@ namespace filigree::plan {
 
 enum class Half : std::uint8_t { attention, mlp };
 
+/// Where a stretch that is split over tensor ranks begins and ends. With sequence parallelism `enter` gathers forward and
+/// reduce-scatters backward, `leave` the reverse; without it `enter` all-reduces backward and `leave` forward
+/// (arXiv 2205.05198 §4.2).
+enum class Edge : std::uint8_t { enter, leave };
+
 class LayerBuilder {
  public:
   explicit LayerBuilder(const LayerContext& context);
@@ -27,9 +32,9 @@ class LayerBuilder {
   /// Elementwise kernels with the bytes they move.
   void element(double forward_bytes, double backward_bytes, double forward_kernels = 1, double backward_kernels = 1,
                Module module = Module::elementwise);
-  /// A tensor-parallel collective of the forward pass and its mirror in the backward pass. `hidden_by`: seconds of
-  /// the matrix product that it feeds or follows.
-  void tensor_collective(double bytes, double hidden_by);
+  /// The tensor-parallel collectives at one edge, of `bytes` gathered. `hidden_by`: seconds of the matrix product that
+  /// they feed or follow.
+  void tensor_collective(Edge edge, double bytes, double hidden_by = 0);
   void context_exchange(double forward_bytes, double backward_bytes, double attention_forward,
                         double attention_backward);
   /// Heads for tokens: each tensor (bytes on this rank) is exchanged once forward and once backward.
@@ -48,6 +53,7 @@ class LayerBuilder {
   double element_bytes() const { return element_bytes_; }
 
  private:
+  void wait_for_launches();
   void add(Module module, double forward, double input, double weight);
 
   const LayerContext& context_;
@@ -57,6 +63,7 @@ class LayerBuilder {
   bool recomputed_ = false;
   double element_bytes_ = 2;
   double recompute_attention_ = 0, recompute_mlp_ = 0, recompute_host_ = 0;
+  double host_forward_ = 0, host_backward_ = 0;  // launch time
   double workspace_ = 0;
   double dropped_bytes_ = 0;  // recomputed parts are alive again while their layer runs backward
 };

@@ -29,6 +29,8 @@ struct SetSettings {
   std::string source;
   std::string cluster;
   std::string layout;                         ///< what all rows share, inline form
+  std::int64_t vocabulary = 0;                ///< of models that the rows describe by their sizes alone
+  bool pad_vocabulary = true;                 ///< to a multiple of 128·tp also where it is not split
   std::map<std::string, std::string> models;  ///< what all rows of one model share: its published run script
   std::map<std::string, std::string> sources;
 
@@ -37,6 +39,8 @@ struct SetSettings {
     v.required("source", self.source, "where the measurements come from");
     v.required("cluster", self.cluster, "recipe of the machine");
     v.required("layout", self.layout, "settings of every row");
+    v.optional("vocabulary", self.vocabulary, "of models described by their sizes alone", non_negative);
+    v.optional("pad_vocabulary", self.pad_vocabulary, "to a multiple of 128·tp also at tp 1");
     v.optional("models", self.models, "further settings by model");
     v.optional("sources", self.sources, "where the settings come from");
   }
@@ -51,13 +55,19 @@ Layout base_layout(const SetSettings& settings, const std::string& model) {
   return layout;
 }
 
-/// GPT-2 shaped model as NVIDIA/Megatron-LM: pretrain_gpt.py builds it; vocabulary padded to 128·tp.
-Model gpt_model(std::int64_t hidden, std::int64_t heads, std::int64_t layers, std::int64_t seq, std::int64_t tp) {
+/// Rows of an embedding as NVIDIA/Megatron-LM: training/tokenizer/tokenizer.py pads them.
+std::int64_t padded_vocabulary(const SetSettings& settings, std::int64_t tp) {
+  if (tp == 1 && !settings.pad_vocabulary) return settings.vocabulary;
+  const std::int64_t unit = 128 * tp;
+  return (settings.vocabulary + unit - 1) / unit * unit;
+}
+
+/// GPT-2 shaped model.
+Model gpt_model(std::int64_t hidden, std::int64_t heads, std::int64_t layers, std::int64_t seq) {
   Model model;
   model.name = fmt::format("gpt h={} layers={}", hidden, layers);
   model.layers = layers;
   model.hidden = hidden;
-  model.vocabulary = (50257 + 128 * tp - 1) / (128 * tp) * (128 * tp);
   model.attention.heads = model.attention.kv_heads = heads;
   model.attention.head_dim = model.attention.v_head_dim = hidden / heads;
   model.attention.qkv_bias = model.attention.output_bias = true;
@@ -83,7 +93,8 @@ MeasuredRow gpt_row(const Csv& csv, std::size_t r, const SetSettings& settings) 
   layout.gbs = get("global batch");
   layout.seq = get("sequence length");
   layout.devices = get("# GPUs");
-  row.model = gpt_model(hidden, heads, get("# layers"), layout.seq, layout.tp);
+  row.model = gpt_model(hidden, heads, get("# layers"), layout.seq);
+  row.model.vocabulary = padded_vocabulary(settings, layout.tp);
   row.layout = layout;
   row.step_s = csv.number(r, "iteration time (ms)") / 1e3;
   row.label = fmt::format("h{} L{} gpus{} tp{} dp{} pp{} mbs{} gbs{}", hidden, row.model.layers, layout.devices,

@@ -53,13 +53,21 @@ Rates wide_rates(const Rates& rates) {
   return out;
 }
 
+namespace {
+
+/// Rows of 16 bytes are what matrix units load.
+bool multiple_of_8(double size) { return std::floor(size / 8) * 8 == size; }
+
+}  // namespace
+
 double matrix_seconds(const Rates& rates, const MatrixShape& shape) {
   if (shape.m <= 0 || shape.n <= 0 || shape.k <= 0 || shape.groups <= 0) return 0;
   const MatrixCurve& curve = shape.groups > 1 ? rates.grouped : rates.matrix;
   const double rows = curve.row_tile > 1 ? std::ceil(shape.m / curve.row_tile) * curve.row_tile : shape.m;
   const double output = std::max(shape.groups * rows * shape.n, rates.units * curve.tile * curve.tile);
   const double k = shape.k + curve.k_fill * 2 / rates.operand_bytes;
-  const double share = std::min(1.0, curve.max * (shape.weight ? curve.weight : 1.0));
+  double share = std::min(1.0, curve.max * (shape.weight ? curve.weight : 1.0));
+  if (shape.groups == 1 && !(multiple_of_8(shape.m) && multiple_of_8(shape.n) && multiple_of_8(shape.k))) share *= curve.unaligned;
   const double compute = 2 * output * k / (rates.matrix_peak * share);
   const double operands = shape.groups * (shape.m * shape.k + shape.k * shape.n) * rates.operand_bytes;
   const double bytes = operands + shape.groups * shape.m * shape.n * shape.output_bytes;

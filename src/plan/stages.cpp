@@ -62,13 +62,6 @@ std::vector<StageCost> stage_costs(const LayerContext& context, const LayerRuns&
   return stages;
 }
 
-namespace {
-
-/// Launches that the device waits for.
-double launch_wait(double device, double host) { return std::max(0.0, host - device); }
-
-}  // namespace
-
 Pass forward_pass(const LayerCost& cost, const spec::Layout& layout) {
   Pass pass;
   pass.attention = cost.attention.forward;
@@ -79,9 +72,7 @@ Pass forward_pass(const LayerCost& cost, const spec::Layout& layout) {
   if (layout.overlaps(Overlap::shared) || layout.overlaps(Overlap::experts)) {
     exchange -= std::min(cost.exchange_forward, cost.shared_forward);
   }
-  const double device = pass.attention + pass.mlp + exchange;
-  pass.mlp += launch_wait(device, cost.host_forward);
-  pass.alone = std::max(device, cost.host_forward);
+  pass.alone = pass.attention + pass.mlp + exchange;
   return pass;
 }
 
@@ -96,14 +87,13 @@ Pass backward_pass(const LayerCost& cost, const spec::Layout& layout) {
     exchange -= std::min(cost.exchange_backward, cost.shared_backward);
   }
   if (layout.overlaps(Overlap::experts)) exchange -= std::min(cost.exchange_backward, cost.expert_weight);
-  const double device = pass.attention + pass.mlp + exchange;
-  pass.mlp += launch_wait(device, cost.host_backward);
-  pass.alone = std::max(device, cost.host_backward);
+  pass.alone = pass.attention + pass.mlp + exchange;
   return pass;
 }
 
 double boundary_bytes(const spec::Layout& layout, double hidden) {
-  const double tokens = device_tokens(layout) / (layout.sp ? static_cast<double>(layout.tp) : 1.0);
+  // Without sequence parallelism tensor ranks send a part each and gather it on the other side (arXiv 2104.04473 §4.1).
+  const double tokens = device_tokens(layout) / static_cast<double>(layout.tp);
   return tokens * hidden * spec::dtype_bytes(layout.activation_dtype);
 }
 

@@ -21,6 +21,7 @@ struct MatrixCurve {
   double tile = 64;
   double row_tile = 1;    ///< rows of each group are rounded up to a multiple
   double memory = 0.75;   ///< share of the memory bandwidth where bytes limit
+  double unaligned = 0.4; ///< multiple of max where n or k is no multiple of 8 (a vocabulary of 50,257)
   double weight = 1;      ///< backward-weight products run at this multiple of max (they accumulate in float32)
 
   template <class Self, class Visitor>
@@ -30,6 +31,7 @@ struct MatrixCurve {
     v.optional("tile", self.tile, "side of the least output that keeps one unit busy", at_least(1));
     v.optional("row_tile", self.row_tile, "rows of a group are rounded up to a multiple", at_least(1));
     v.optional("memory", self.memory, "share of the memory bandwidth where bytes limit", positive_fraction);
+    v.optional("unaligned", self.unaligned, "multiple of max where n or k is no multiple of 8", positive_fraction);
     v.optional("weight", self.weight, "multiple of max for backward-weight products", positive);
   }
 };
@@ -43,6 +45,7 @@ struct AttentionCurve {
   double forward_fill = 0;    ///< keys
   double backward_fill = 0;
   double causal_tail = 0;
+  double unfused = 0.7;       ///< attention in separate operators: rate of passes over the scores against a copy's
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -50,6 +53,7 @@ struct AttentionCurve {
     v.required("backward", self.backward, "share of the 16-bit peak, backward", positive_fraction);
     v.optional("forward_fill", self.forward_fill, "start-up, as if there were that many more keys", non_negative);
     v.optional("backward_fill", self.backward_fill, "the same, backward", non_negative);
+    v.optional("unfused", self.unfused, "unfused attention: rate of passes over scores against a copy's", positive_fraction);
     v.optional("causal_tail", self.causal_tail, "weight of the last tiles of causal attention", non_negative);
   }
 };
