@@ -7,6 +7,8 @@
 #include <limits>
 #include <string_view>
 
+#include <sys/resource.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -137,6 +139,16 @@ TEST(Plot, DrawsEveryStyle) {
   }
 }
 
+TEST(Plot, WrapsALongLegend) {
+  Plot plot;
+  for (int i = 0; i < 12; ++i) {
+    plot.series.push_back(
+        {.name = fmt::format("a curve with a long name {}.", i), .x = {0, 1}, .y = {1.0 * i, 2.0 * i}});
+  }
+  const std::string svg = draw(plot, ImageFormat::svg);
+  for (int i = 0; i < 12; ++i) EXPECT_THAT(svg, HasSubstr(fmt::format("a curve with a long name {}.", i)));
+}
+
 TEST(Plot, DrawsCategories) {
   Plot plot;
   plot.categories = {
@@ -234,6 +246,24 @@ TEST(Plot, SaysThatGnuplotIsMissing) {
   const PathGuard guard("/nonexistent");
   EXPECT_ERROR(draw(simple_plot(), ImageFormat::svg),
                "gnuplot, which draws the plots, was not found; install the package gnuplot-nox");
+}
+
+TEST(Plot, SaysThatGnuplotCannotBeStarted) {
+  const fs::path folder = fs::path(testing::TempDir()) / "filigree_no_gnuplot";
+  write_file(folder / "gnuplot", "not a program");
+  {
+    const PathGuard guard(folder.string());
+    EXPECT_ERROR(draw(simple_plot(), ImageFormat::svg),
+                 "gnuplot, which draws the plots, cannot be started (Permission denied)");
+  }
+  fs::remove_all(folder);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 3, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  EXPECT_ERROR(draw(simple_plot(), ImageFormat::svg),
+               "no temporary file can be made for gnuplot (Too many open files)");
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST(Plot, PassesOnWhatGnuplotSays) {
@@ -356,6 +386,10 @@ TEST(BarChart, WaterfallLeadsFromStartToEnd) {
   EXPECT_EQ(chart.rows[2].parts, (std::vector<double>{0, 0, 1.5}));
   EXPECT_EQ(chart.rows[2].text, "+1.5  (+15.0 %)");
   EXPECT_EQ(chart.rows[3].parts, (std::vector<double>{7.5, 0, 0}));
+  const std::string path = testing::TempDir() + "filigree_waterfall.svg";
+  render(waterfall, path);
+  EXPECT_THAT(read_file(path), HasSubstr("overlap"));
+  fs::remove(path);
   const std::string better = chart.kinds[1].color;
   waterfall.less_is_better = false;
   EXPECT_EQ(to_bar_chart(waterfall).kinds[2].color, better);
