@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PRESET ?= release
+FUZZ_SECONDS ?= 60
 BUILD := build/$(PRESET)
 SOURCES = $$(git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp' '*.cu' '*.cuh')
 
@@ -35,7 +36,8 @@ bench: ## Run the benchmarks
 fuzz: ## Give each reader of user files arbitrary bytes for a minute
 	@tools/setup.sh fuzz
 	@test -f build/fuzz/build.ninja || cmake --preset fuzz
-	@cmake --build --preset fuzz --target run_fuzzers
+	@cmake --build --preset fuzz
+	@tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
 format: ## Format the sources
 	@tools/setup.sh lint

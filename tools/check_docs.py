@@ -150,6 +150,8 @@ def main() -> int:
     parser.add_argument("root", nargs="?", type=Path, default=root)
     parser.add_argument("--program", type=Path, help="the built filigree; without it its commands are not checked")
     arguments = parser.parse_args()
+    if arguments.program and not arguments.program.is_file():
+        return sources.finish("docs", [f"{arguments.program} is not there; 'make build' makes it"], "")
     problems, count = check(arguments.root, Program(arguments.program and arguments.program.resolve()))
     return sources.finish("docs", problems, f"{count} files: links and commands exist")
 
