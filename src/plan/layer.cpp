@@ -398,7 +398,6 @@ LayerCost head_cost(const LayerContext& c) {
     // Cast to float32, then passes for maximum, exponential and sum; back: the gradient in place and its cast.
     b.element((s.e + 4) * logits + 12 * logits, 8 * logits + (4 + s.e) * logits, 8, 5, Module::head);
     b.cost().activation_bytes += (s.e + 4) * logits;
-    b.workspace(4 * logits);
   }
   LayerCost cost = b.finish();
   cost.dense_parameters = static_cast<double>(c.model.hidden) * (c.model.tied_embeddings && c.layout.pp == 1 ? 0 : V);

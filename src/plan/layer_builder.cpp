@@ -36,6 +36,9 @@ double LayerBuilder::matrix(Module module, double m, double n, double k, double 
   const double cast = narrow ? elementwise_seconds(rates, groups * m * k * (element + 2 * rates.operand_bytes), 1) : 0;
   const double cast_back = narrow ? elementwise_seconds(rates, groups * m * n * (element + 2 * rates.operand_bytes), 1) : 0;
   add(module, forward + cast, input + cast_back, weight);
+  // Fused accumulation leaves autograd a placeholder gradient, one for each shape (NVIDIA/TransformerEngine:
+  // transformer_engine/pytorch/module/base.py get_dummy_wgrad).
+  if (context_.layout.fused && module != Module::head) placeholders_ += n * k * element;
   const double kernels = narrow ? 2 : 1;
   host_forward_ += kernels * rates.host;
   host_backward_ += (1 + kernels) * rates.host;
@@ -155,7 +158,7 @@ LayerCost LayerBuilder::finish() {
   cost_.mlp.input += recompute_mlp_;
   host_backward_ += recompute_host_;
   cost_.backward[static_cast<std::size_t>(Module::recompute)] += recompute_attention_ + recompute_mlp_;
-  cost_.workspace_bytes = workspace_ + dropped_bytes_;
+  cost_.workspace_bytes = placeholders_ + dropped_bytes_;
   wait_for_launches();
   if (cost_.swapped_bytes > 0 && context_.host_bytes_per_s > 0) {
     // Out during forward, back during backward, behind the layer's own computation.

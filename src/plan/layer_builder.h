@@ -45,7 +45,6 @@ class LayerBuilder {
   /// Activations kept for the backward pass unless their part is recomputed or swapped.
   void keep(spec::Part part, double bytes);
   void keep_always(double bytes) { cost_.activation_bytes += bytes; }
-  void workspace(double bytes) { workspace_ = std::max(workspace_, bytes); }
 
   LayerCost& cost() { return cost_; }
   LayerCost finish();
@@ -64,7 +63,7 @@ class LayerBuilder {
   double element_bytes_ = 2;
   double recompute_attention_ = 0, recompute_mlp_ = 0, recompute_host_ = 0;
   double host_forward_ = 0, host_backward_ = 0;  // launch time
-  double workspace_ = 0;
+  double placeholders_ = 0;   // bytes
   double dropped_bytes_ = 0;  // recomputed parts are alive again while their layer runs backward
 };
 

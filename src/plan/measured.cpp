@@ -120,6 +120,18 @@ void read_parallel(const std::string& text, Layout& layout, const std::string& w
   }
 }
 
+/// The recipe, cut to `layers` (0: whole). A table may hold models that no recipe describes; such a row is kept with the
+/// reason.
+void load_row_model(MeasuredRow& row, const std::string& name, std::int64_t layers) {
+  const std::vector<std::string> known = recipe_names("models");
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    row.reason = fmt::format("no recipe describes the model '{}'", name);
+    return;
+  }
+  row.model = spec::load_language_model(name);
+  if (layers > 0) row.model = spec::cut_layers(row.model, layers);
+}
+
 MeasuredRow node_row(const Csv& csv, std::size_t r, const SetSettings& settings) {
   MeasuredRow row;
   const std::string name = spec::recipe_name(csv.text(r, "model"));
@@ -134,7 +146,7 @@ MeasuredRow node_row(const Csv& csv, std::size_t r, const SetSettings& settings)
   }
   layout.dp = layout.devices / ways;
   layout.gbs = csv.integer(r, "microbatches") * layout.mbs * layout.dp;
-  row.model = spec::cut_layers(spec::load_language_model(name), csv.integer(r, "layers"));
+  load_row_model(row, name, csv.integer(r, "layers"));
   row.layout = layout;
   row.step_s = csv.number(r, "step_ms") / 1e3;
   row.memory_gib = csv.number(r, "peak_alloc_gib");
@@ -159,9 +171,14 @@ MeasuredRow cluster_row(const Csv& csv, std::size_t r, const SetSettings& settin
   const std::string precision = csv.text(r, "precision");
   layout.dtype = text::lower(precision).starts_with("fp8") ? spec::Dtype::fp8 : spec::Dtype::bf16;
   if (degree("fsdp") > 1) layout.zero = 3;
-  if (text::lower(shown).find("tokendrop") != std::string::npos) layout.capacity_factor = 1;
+  if (text::lower(shown).find("tokendrop") != std::string::npos) {
+    layout.capacity_factor = 1;
+    layout.dispatcher = spec::Dispatcher::all_to_all;  // the only one that drops
+  }
+  // Megatron-Core hides sends only where a stage has several chunks.
+  if (layout.vpp == 1) std::erase(layout.overlap, spec::Overlap::pipeline);
   row.layout = layout;
-  row.model = spec::load_language_model(name);
+  load_row_model(row, name, 0);
   const double rate = csv.number(r, "tokens_per_s_per_gpu");
   if (rate <= 0) fail("{}: line {}: tokens_per_s_per_gpu must be greater than 0, got {}", csv.where, csv.lines[r], rate);
   row.step_s = static_cast<double>(layout.gbs * layout.seq) / (rate * static_cast<double>(layout.devices));
@@ -204,7 +221,7 @@ std::vector<MeasuredSet> load_measured(const fs::path& folder) {
       MeasuredRow row = read(csv, r, settings);
       row.line = csv.lines[r];
       if (row.step_s <= 0) fail("{}: line {}: the time must be greater than 0", csv.where, row.line);
-      try {
+      if (row.reason.empty()) try {
         row.layout = spec::complete(row.layout, row.layout.devices);
         spec::check(row.layout, row.model);
       } catch (const Error& error) {
