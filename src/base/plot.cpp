@@ -12,11 +12,14 @@
 
 namespace filigree {
 
-std::string palette_color(std::size_t index) {
-  constexpr std::array<const char*, 8> kColors{"#0072B2", "#D55E00", "#009E73", "#E69F00",
-                                               "#CC79A7", "#56B4E9", "#6B7280", "#B5A100"};
-  return kColors[index % kColors.size()];
-}
+namespace {
+
+constexpr std::array<const char*, 8> kPalette{"#0072B2", "#D55E00", "#009E73", "#E69F00",
+                                              "#CC79A7", "#56B4E9", "#6B7280", "#B5A100"};
+
+}  // namespace
+
+std::string palette_color(std::size_t index) { return kPalette[index % kPalette.size()]; }
 
 namespace {
 
@@ -219,7 +222,9 @@ std::string script(const Plot& given, ImageFormat format) {
   if (plot.height == 0) plot.height = kHeight;
   check(plot);
   std::vector<std::string> colors;
-  for (const Series& series : plot.series) {
+  for (Series& series : plot.series) {
+    // The second time round the palette dashes tell two curves of one colour apart.
+    if (series.color.empty() && colors.size() / kPalette.size() % 2 == 1) series.dashed = !series.dashed;
     colors.push_back(series.color.empty() ? palette_color(colors.size()) : series.color);
   }
   std::string out = surroundings(plot, format, colors);
