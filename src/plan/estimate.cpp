@@ -33,12 +33,18 @@ Pipeline make_pipeline(const spec::Layout& layout, const std::vector<StageCost>&
       chunk.forward = forward_pass(cost, layout);
       chunk.backward = backward_pass(cost, layout);
       chunk.weight = cost.attention.weight + cost.mlp.weight;
+      chunk.tail = pipeline.pair && pipeline.overlap_send ? cost.attention.weight : 0;
       chunk.activation_bytes = cost.activation_bytes;
       chunk.weight_bytes = 0.5 * cost.activation_bytes;  // inputs of the products, without what attention keeps
       pipeline.costs.push_back(chunk);
     }
   }
   return pipeline;
+}
+
+/// Blocking sends of one micro-batch on a stage.
+double steady_sends(const Pipeline& p) {
+  return p.stages > 1 && !p.overlap_send ? 2 * p.send * static_cast<double>(p.chunks) : 0;
 }
 
 /// Time of one micro-batch on a stage in steady state.
@@ -49,8 +55,43 @@ double steady_time(const Pipeline& p, std::int64_t stage) {
     sum += p.pair ? std::min(pair_time(chunk.forward, chunk.backward), chunk.forward.alone + chunk.backward.alone)
                   : chunk.forward.alone + chunk.backward.alone;
   }
-  if (p.stages > 1 && !p.overlap_send) sum += 2 * p.send * static_cast<double>(p.chunks);
-  return sum;
+  return sum + steady_sends(p);
+}
+
+/// What one stage adds to filling and draining the pipeline.
+double fill_time(const Pipeline& p, std::int64_t stage) {
+  double alone = 0, backward = 0, weight = 0, pair = 0;
+  for (std::int64_t c = 0; c < p.chunks; ++c) {
+    const Chunk& chunk = p.costs[static_cast<std::size_t>(stage * p.chunks + c)];
+    alone += chunk.forward.alone + chunk.backward.alone;
+    backward += chunk.backward.alone;
+    weight += chunk.weight;
+    pair += pair_time(chunk.forward, chunk.backward);
+  }
+  const double v = static_cast<double>(p.chunks);
+  double fill = alone;
+  if (p.schedule == Schedule::zero_bubble) fill = alone - weight;
+  if (p.schedule == Schedule::dualpipe_v) fill = p.pair ? pair + backward - 3 * weight : alone - 2 * weight;
+  return std::max(0.0, fill / v) + 2 * p.send;
+}
+
+/// Micro-batches whose activations a stage holds at most: 1F1B stages − s, interleaving more (arXiv 2205.05198 §4),
+/// ZB-H1 as the first stage of 1F1B, DualPipe-V 2·stages + 1 chunks.
+double micro_batches_alive(const Pipeline& p, std::int64_t stage) {
+  const double m = static_cast<double>(p.micro_batches), v = static_cast<double>(p.chunks);
+  const double stages = static_cast<double>(p.stages), depth = static_cast<double>(p.stages - stage);
+  const double ahead = p.pair ? 1 : 0;
+  switch (p.schedule) {
+    case Schedule::one_f_one_b:
+      return std::min(p.pair ? 2 * (depth - 1) + 2 : depth, m);
+    case Schedule::interleaved:
+      return std::min(2 * (depth - 1) + (v - 1) * stages + 1 + ahead, m * v) / v;
+    case Schedule::zero_bubble:
+      return std::min(stages, m);
+    case Schedule::dualpipe_v:
+      return std::min(2 * stages + 1, m * v) / v;
+  }
+  return m;
 }
 
 /// The pipeline without events: the slowest stage works through all micro-batches, and the first and the last
@@ -60,27 +101,18 @@ Timeline closed_form(const Pipeline& p) {
   Timeline timeline;
   timeline.stages.resize(static_cast<std::size_t>(p.stages));
   double slowest = 0, fill = 0, busy = 0;
-  const double m = static_cast<double>(p.micro_batches), v = static_cast<double>(p.chunks);
+  const double m = static_cast<double>(p.micro_batches);
   for (std::int64_t s = 0; s < p.stages; ++s) {
-    double alone = 0, weight = 0;
-    for (std::int64_t c = 0; c < p.chunks; ++c) {
-      const Chunk& chunk = p.costs[static_cast<std::size_t>(s * p.chunks + c)];
-      alone += chunk.forward.alone + chunk.backward.alone;
-      weight += chunk.weight;
-    }
     const double steady = steady_time(p, s);
     slowest = std::max(slowest, steady);
-    timeline.stages[static_cast<std::size_t>(s)].busy = steady * m;
-    busy += steady * m;
-    double pass = (alone + 2 * v * p.send) / v;
-    if (p.schedule == Schedule::zero_bubble) pass = std::max(0.0, alone - weight) + 2 * p.send;
-    if (p.schedule == Schedule::dualpipe_v) pass = std::max(0.0, (alone - weight) / 2) + 2 * p.send;
-    fill += pass;
+    const double work = (steady - steady_sends(p)) * m;
+    timeline.stages[static_cast<std::size_t>(s)].busy = work;
+    busy += work;
+    fill += fill_time(p, s);
   }
   const double own = fill / static_cast<double>(p.stages);
   timeline.makespan = m * slowest + (fill - own);
   timeline.bubble = 1 - busy / (static_cast<double>(p.stages) * timeline.makespan);
-  // Activations alive at once: 1F1B keeps stages − s micro-batches, interleaving more (arXiv 2205.05198 §4).
   for (std::int64_t s = 0; s < p.stages; ++s) {
     double all = 0, first = 0;
     for (std::int64_t c = 0; c < p.chunks; ++c) {
@@ -88,15 +120,8 @@ Timeline closed_form(const Pipeline& p) {
       all += bytes;
       if (c == 0) first = bytes;
     }
-    const double depth = static_cast<double>(p.stages - s);
-    double chunks_alive = std::min(depth, m);
-    if (p.schedule == Schedule::interleaved) {
-      const double warm = 2 * (depth - 1) + (v - 1) * static_cast<double>(p.stages) + 1 + (p.pair ? 1 : 0);
-      chunks_alive = std::min(warm, m * v) / v;
-    }
-    if (p.schedule == Schedule::dualpipe_v) chunks_alive = std::min(static_cast<double>(p.stages) + 1, m * v) / v * 1.0;
     StageResult& stage = timeline.stages[static_cast<std::size_t>(s)];
-    stage.peak_activation_bytes = std::max(all * chunks_alive, first);
+    stage.peak_activation_bytes = std::max(all * micro_batches_alive(p, s), first);
     stage.end = timeline.makespan;
   }
   return timeline;
@@ -108,8 +133,7 @@ ModuleSeconds stage_modules(const Pipeline& p, const StageCost& stage, std::int6
   // Whatever of a stage's steady time its computation does not explain is exchange that nothing hides, or launches.
   double device = 0;
   for (const double seconds : sum) device += seconds;
-  const double send = p.stages > 1 && !p.overlap_send ? 2 * p.send * static_cast<double>(p.chunks) : 0;
-  const double steady = (steady_time(p, index) - send) * micro_batches;
+  const double steady = (steady_time(p, index) - steady_sends(p)) * micro_batches;
   const bool exchanges = stage.sum.exchange_forward > 0;
   const double rest = std::max(0.0, steady - device);
   sum[static_cast<std::size_t>(exchanges ? Module::expert_comm : Module::launch)] += rest;
