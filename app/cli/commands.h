@@ -1,0 +1,21 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+/// Every command of the program. Each is one file cmd_<name>.cpp: an options struct, this function, which hangs the
+/// command into the tree, and a run that calls the library.
+namespace filigree::cli {
+
+void setup_version(CLI::App& app);
+void setup_completion(CLI::App& app);
+
+/// `filigree plan` and the commands below it.
+void setup_plan(CLI::App& app);
+void setup_plan_estimate(CLI::App& plan);
+void setup_plan_explain(CLI::App& plan);
+void setup_plan_ablate(CLI::App& plan);
+void setup_plan_validate(CLI::App& plan);
+void setup_plan_calibrate(CLI::App& plan);
+void setup_plan_demo(CLI::App& plan);
+
+}  // namespace filigree::cli

@@ -1,0 +1,15 @@
+#include "commands.h"
+#include "frame.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("Sparse and structured networks: more model for less arithmetic.", "filigree");
+  app.footer(
+      "Example:\n  filigree plan estimate --model deepseekv3 --cluster h800 --layout tp=1,pp=16,ep=64,gbs=15360 "
+      "--devices 2048");
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(36);
+  filigree::cli::setup_plan(app);
+  filigree::cli::setup_version(app);
+  filigree::cli::setup_completion(app);
+  return filigree::cli::run_program(app, argc, argv);
+}

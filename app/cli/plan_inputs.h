@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+#include "plan/estimate.h"
+#include "spec/cluster.h"
+#include "spec/hf_config.h"
+#include "spec/layout.h"
+#include "spec/load.h"
+
+/// What the commands of `plan` read from the command line, in one place. Each reader throws UsageError where the words
+/// themselves are wrong (a name that does not exist, a text of the wrong form) and Error where a file is.
+namespace filigree::cli {
+
+struct PlanInputs {
+  std::string model, cluster;
+  std::string load = "balanced";
+  std::int64_t seed = 0;
+  std::int64_t devices = 0;  ///< 0: what the layout says
+};
+
+/// Adds --model and --cluster (required), --load, --seed and --devices.
+void add_plan_inputs(CLI::App& command, PlanInputs& inputs);
+
+/// The path of a recipe ("models", "clusters", "runs") by name, or of a file. UsageError where there is none.
+std::string find_words(std::string_view kind, const std::string& name_or_path);
+
+spec::AnyModel read_model(const std::string& name_or_path);
+
+/// As read_model, where only a language model will do; `command` is named in the message.
+spec::Model read_language_model(const std::string& name_or_path, const std::string& command);
+
+spec::Cluster read_cluster(const std::string& name_or_path);
+spec::Load read_load(const PlanInputs& inputs);
+
+/// A layout as written: a file or inline text, not yet complete.
+spec::Layout read_layout(const std::string& text_or_path);
+
+/// A layout completed for a number of devices and checked against the model.
+spec::Layout read_layout(const std::string& text_or_path, const PlanInputs& inputs, const spec::Model& model);
+
+/// The estimator of a language model's inputs.
+plan::Estimator read_estimator(const PlanInputs& inputs, const std::string& command);
+
+}  // namespace filigree::cli
