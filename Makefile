@@ -5,7 +5,6 @@ SHELL := /bin/bash
 PRESET ?= release
 FUZZ_SECONDS ?= 60
 BUILD := build/$(PRESET)
-SOURCES = $$(git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp' '*.cu' '*.cuh')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup configure build demo test bench fuzz format lint tidy docs clean
@@ -41,7 +40,7 @@ fuzz: ## Give each reader of user files arbitrary bytes for a minute
 
 format: ## Format the sources
 	@tools/setup.sh lint
-	@clang-format -i $(SOURCES)
+	@clang-format -i $$(python3 -B tools/sources.py)
 
 lint: configure ## Check formatting, includes, sizes, compile flags and text
 	@tools/setup.sh lint
@@ -53,7 +52,7 @@ tidy: build ## Let clang-tidy look for mistakes (minutes)
 	@tools/tidy.sh $(BUILD)
 
 docs: build ## Check that the links and commands of the documentation exist
-	@tools/check_docs.py --program $(BUILD)/bin/filigree
+	@python3 -B tools/check_docs.py --program $(BUILD)/bin/filigree
 
 clean: ## Remove what was built
 	rm -rf build

@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 commands=$1/compile_commands.json
 failed=0
 
-mapfile -t cpp < <(git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp' '*.cu' '*.cuh')
-if [ ${#cpp[@]} -eq 0 ] || formatted=$(clang-format --dry-run -Werror "${cpp[@]}" 2>&1); then
+mapfile -t cpp < <(python3 -B tools/sources.py)
+if formatted=$(clang-format --dry-run -Werror "${cpp[@]}" 2>&1); then
   echo "format: ${#cpp[@]} files are as .clang-format has it"
 else
   sed -n 's/^\([^:]*:[0-9]*\):[0-9]*: error: .*/\1: is not formatted/p' <<<"$formatted" | sort -u -t: -k1,1 >&2

@@ -1,4 +1,6 @@
-"""What the checks share: the list of the project's files, C++ text without comments and strings, and reporting."""
+"""What the checks share: the list of the project's files, C++ text without comments and strings, and reporting.
+
+As a program it prints the C++ files, of the given folders only if there are any."""
 
 import re
 import subprocess
@@ -74,3 +76,14 @@ def finish(name: str, problems: list[str], summary: str) -> int:
         return 1
     print(f"{name}: {summary}")
     return 0
+
+
+def main() -> None:
+    folders = tuple(folder.rstrip("/") + "/" for folder in sys.argv[1:]) or ("",)
+    for file in cpp_files(Path(__file__).resolve().parent.parent):
+        if str(file).startswith(folders):
+            print(file)
+
+
+if __name__ == "__main__":
+    main()
