@@ -70,7 +70,6 @@ struct Accelerator {
   std::map<std::string, MatrixCurve> matrix;  ///< by dtype
   std::map<std::string, MatrixCurve> grouped; ///< grouped (expert) products by dtype; absent: as matrix
   AttentionCurve attention;
-  double communication_share = 0;             ///< of compute rate lost while a collective runs beside it
   double price_per_hour = 0;                  ///< 0: unknown
   double power_w = 0;
   std::map<std::string, std::string> sources; ///< where each figure comes from
@@ -88,7 +87,6 @@ struct Accelerator {
     v.required("matrix", self.matrix, "matrix products by dtype");
     v.optional("grouped", self.grouped, "grouped matrix products by dtype");
     v.required("attention", self.attention, "fused attention");
-    v.optional("communication_share", self.communication_share, "compute rate lost beside a collective", fraction);
     v.optional("price_per_hour", self.price_per_hour, "rental price of a device, $/h; 0: unknown", non_negative);
     v.optional("power_w", self.power_w, "design power, W", non_negative);
     v.optional("sources", self.sources, "source of each figure");
