@@ -1,7 +1,5 @@
 #include <memory>
 
-#include <fmt/format.h>
-
 #include "base/plot.h"
 #include "commands.h"
 #include "frame.h"
@@ -20,14 +18,11 @@ struct Options {
 };
 
 void run(const Options& options) {
-  const plan::Estimator estimator = read_estimator(options.inputs, "plan estimate");
-  const spec::Cluster& cluster = estimator.cluster();
-  const spec::Layout layout = read_layout(options.layout, options.inputs, estimator.model());
+  const Subject subject(options.inputs);
   const bool events = !options.trace.empty() || !options.plot.empty();
-  const plan::Estimate estimate = estimator.estimate(layout, events ? plan::Detail::events : plan::Detail::timeline);
-  const std::string title =
-      fmt::format("{} on {} × {}", estimator.model().name, layout.devices, cluster.accelerator.name);
-  const plan::TimelineView view = plan::timeline_view(estimate, title);
+  const plan::Estimate estimate =
+      subject.estimate(options.layout, events ? plan::Detail::events : plan::Detail::timeline);
+  const plan::TimelineView view = plan::timeline_view(estimate, subject.title(estimate));
   if (!options.trace.empty()) {
     plan::to_trace(estimate.timeline, view).write(options.trace);
     report_written(options.trace);
@@ -38,13 +33,13 @@ void run(const Options& options) {
   }
   if (options.output.as_json()) {
     Json json;
-    json["model"] = estimator.model().name;
-    json["cluster"] = cluster.name;
+    json["model"] = subject.model_name();
+    json["cluster"] = subject.cluster().name;
     json["load"] = options.inputs.load;
-    json.update(plan::estimate_json(estimate, cluster));
+    json.update(plan::estimate_json(estimate, subject.cluster()));
     return emit(options.output, json);
   }
-  emit(options.output, title + "\n\n" + plan::estimate_text(estimate, cluster));
+  emit(options.output, subject.title(estimate) + "\n\n" + plan::estimate_text(estimate, subject.cluster()));
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 #include <memory>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "base/plot.h"
 #include "commands.h"
 #include "frame.h"
@@ -20,11 +18,9 @@ struct Options {
 };
 
 void run(const Options& options) {
-  const plan::Estimator estimator = read_estimator(options.inputs, "plan explain");
-  const auto estimate = [&](const std::string& layout) {
-    return estimator.estimate(read_layout(layout, options.inputs, estimator.model()), plan::Detail::timeline);
-  };
-  plan::Estimate a = estimate(options.a), b = estimate(options.b);
+  const Subject subject(options.inputs);
+  plan::Estimate a = subject.estimate(options.a, plan::Detail::timeline);
+  plan::Estimate b = subject.estimate(options.b, plan::Detail::timeline);
   const plan::Explanation explanation = plan::explain(std::move(a), std::move(b));
   if (!options.plot.empty()) {
     render(plan::explain_plot(explanation), options.plot);

@@ -4,10 +4,14 @@
 #include <system_error>
 #include <variant>
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "frame.h"
+#include "plan/dit.h"
 #include "plan/load_text.h"
 #include "spec/check.h"
 #include "spec/layout_text.h"
@@ -87,14 +91,31 @@ spec::Layout read_layout(const std::string& text_or_path) {
   return from_words([&] { return spec::parse_layout(text_or_path); });
 }
 
-spec::Layout read_layout(const std::string& text_or_path, const PlanInputs& inputs, const spec::Model& model) {
-  const spec::Layout layout = spec::complete(read_layout(text_or_path), inputs.devices);
-  spec::check(layout, model);
-  return layout;
+Subject::Subject(const PlanInputs& inputs)
+    : model_(read_model(inputs.model)),
+      cluster_(read_cluster(inputs.cluster)),
+      load_(read_load(inputs)),
+      devices_(inputs.devices),
+      name_(std::filesystem::path(find_words("models", inputs.model)).stem().string()) {
+  if (const auto* language = std::get_if<spec::Model>(&model_)) name_ = language->name;
 }
 
-plan::Estimator read_estimator(const PlanInputs& inputs, const std::string& command) {
-  return {read_language_model(inputs.model, command), read_cluster(inputs.cluster), read_load(inputs)};
+std::string Subject::title(const plan::Estimate& estimate) const {
+  return fmt::format("{} on {} × {}", name_, text::with_thousands(estimate.layout.devices), cluster_.accelerator.name);
+}
+
+plan::Estimate Subject::estimate(const std::string& text, plan::Detail detail) const {
+  const spec::Layout layout = spec::complete(read_layout(text), devices_);
+  if (const auto* language = std::get_if<spec::Model>(&model_)) {
+    spec::check(layout, *language);
+    return plan::Estimator(*language, cluster_, load_).estimate(layout, detail);
+  }
+  const spec::Dit& dit = std::get<spec::Dit>(model_);
+  if (load_.kind != spec::LoadKind::balanced) {
+    fail("--load: the router of the diffusion transformer {} is taken as balanced; leave it out", name_);
+  }
+  plan::check_dit(layout, dit);
+  return plan::estimate_dit(dit, cluster_, layout, detail);
 }
 
 }  // namespace filigree::cli

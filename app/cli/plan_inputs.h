@@ -40,10 +40,27 @@ spec::Load read_load(const PlanInputs& inputs);
 /// A layout as written: a file or inline text, not yet complete.
 spec::Layout read_layout(const std::string& text_or_path);
 
-/// A layout completed for a number of devices and checked against the model.
-spec::Layout read_layout(const std::string& text_or_path, const PlanInputs& inputs, const spec::Model& model);
+/// A model on a cluster: what `plan estimate` and `plan explain` put layouts to.
+class Subject {
+ public:
+  explicit Subject(const PlanInputs& inputs);
 
-/// The estimator of a language model's inputs.
-plan::Estimator read_estimator(const PlanInputs& inputs, const std::string& command);
+  const spec::Cluster& cluster() const { return cluster_; }
+
+  /// "deepseekv3 on 1,024 × H100 SXM5".
+  std::string title(const plan::Estimate& estimate) const;
+
+  /// The estimate of a layout as written, completed and checked.
+  plan::Estimate estimate(const std::string& layout, plan::Detail detail) const;
+
+  const std::string& model_name() const { return name_; }
+
+ private:
+  spec::AnyModel model_;
+  spec::Cluster cluster_;
+  spec::Load load_;
+  std::int64_t devices_;
+  std::string name_;
+};
 
 }  // namespace filigree::cli

@@ -40,6 +40,14 @@ std::string deciding_terms(const Explanation& x, double sign) {
   return list;
 }
 
+/// "A is 1.09 times as fast as B"
+std::string verdict(const Explanation& x) {
+  const double slow = slower_step(x), fast = slow - std::abs(x.difference);
+  if (slow - fast < kLeastShare * slow) return "A and B are equally fast, within 0.2 %";
+  const bool a_wins = x.difference > 0;
+  return fmt::format("{} is {:.2f} times as fast as {}", a_wins ? "A" : "B", slow / fast, a_wins ? "B" : "A");
+}
+
 std::string memory_remark(const Explanation& x) {
   if (x.a.fits && x.b.fits) return "";
   if (!x.a.fits && !x.b.fits) return " Neither fits into memory.";
@@ -66,15 +74,12 @@ Explanation explain(Estimate a, Estimate b) {
 }
 
 std::string explain_summary(const Explanation& x) {
-  if (std::abs(x.difference) < kLeastShare * slower_step(x)) {
-    return "A and B are equally fast, within 0.2 %." + memory_remark(x);
-  }
+  if (std::abs(x.difference) < kLeastShare * slower_step(x)) return verdict(x) + "." + memory_remark(x);
   const bool a_wins = x.difference > 0;
   const double slow = slower_step(x), fast = slow - std::abs(x.difference);
   std::string sentence =
-      fmt::format("{} is {:.2f} times as fast as {}, {} a step against {}{}, because it spends less on {}",
-                  a_wins ? "A" : "B", slow / fast, a_wins ? "B" : "A", time_text(fast), time_text(slow),
-                  x.scale == 1 ? "" : " for the same work", deciding_terms(x, a_wins ? 1 : -1));
+      fmt::format("{}, {} a step against {}{}, because it spends less on {}", verdict(x), time_text(fast),
+                  time_text(slow), x.scale == 1 ? "" : " for the same work", deciding_terms(x, a_wins ? 1 : -1));
   const auto against = std::find_if(x.terms.begin(), x.terms.end(), [&](const ExplainedTerm& term) {
     return matters(x, term) && (term.difference() > 0) != a_wins;
   });
@@ -88,8 +93,7 @@ std::string explain_summary(const Explanation& x) {
 Table explain_table(const Explanation& x) {
   Table table({"part of the step", "A, ms", "B, ms", "B - A, ms", "of the difference"});
   const auto row = [&](const std::string& name, double a, double b) {
-    table.row({name, fmt::format("{:.1f}", 1e3 * a), fmt::format("{:.1f}", 1e3 * b),
-               fmt::format("{:+.1f}", 1e3 * (b - a)),
+    table.row({name, ms_text(a), ms_text(b), (b < a ? "-" : "+") + ms_text(std::abs(b - a)),
                x.difference == 0 ? "" : fmt::format("{:.0f} %", 100 * (b - a) / x.difference)});
   };
   ExplainedTerm rest{"all others", 0, 0};
@@ -159,7 +163,7 @@ Json explain_json(const Explanation& x) {
 Waterfall explain_plot(const Explanation& x) {
   Waterfall plot;
   plot.title = "Where the step's time differs";
-  plot.subtitle = explain_summary(x);
+  plot.subtitle = verdict(x);
   plot.x_label = "ms a step, on the slowest stage";
   plot.start_label = "A";
   plot.end_label = x.scale == 1 ? "B" : "B, scaled to A's work";

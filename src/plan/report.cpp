@@ -16,12 +16,6 @@ constexpr double kBytesPerGib = 1024.0 * 1024.0 * 1024.0;
 
 std::string gib_text(double bytes) { return fmt::format("{:.1f}", gib(bytes)); }
 
-/// Milliseconds without their unit, for columns.
-std::string ms_text(double seconds) {
-  const double ms = 1e3 * seconds;
-  return std::abs(ms) >= 1000 ? text::with_thousands(std::llround(ms)) : fmt::format("{:.1f}", ms);
-}
-
 /// Eight eighths of a cell a column, so that shares can be compared by eye.
 std::string share_bar(double share) {
   static constexpr std::string_view kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
@@ -54,12 +48,17 @@ std::string time_text(double seconds) {
   return fmt::format("{:.{}f} ms", ms, std::abs(ms) >= 100 ? 0 : std::abs(ms) >= 10 ? 1 : 2);
 }
 
+std::string ms_text(double seconds) {
+  const double ms = 1e3 * seconds;
+  return std::abs(ms) >= 1000 ? text::with_thousands(std::llround(ms)) : fmt::format("{:.1f}", ms);
+}
+
 std::string percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
 
 std::string rate_text(double value) {
   const auto three_digits = [](double x) { return fmt::format("{:.{}f}", x, x >= 100 ? 0 : x >= 10 ? 1 : 2); };
   if (value >= 1e9) return three_digits(value / 1e9) + " G";
-  if (value >= 1e6) return three_digits(value / 1e6) + " M";
+  if (value >= 1e5) return three_digits(value / 1e6) + " M";
   if (value >= 1e3) return text::with_thousands(std::llround(value));
   return three_digits(value);
 }
@@ -71,7 +70,8 @@ std::string mfu_definition(const spec::Layout& layout, const spec::Cluster& clus
   return fmt::format(
       "MFU = model FLOPs per token × tokens/s per device / dense {} peak ({} TFLOP/s on {}); model FLOPs = 3 × "
       "forward, "
-      "counting matrix products and the half of causal attention that is needed, without recomputation",
+      "counting matrix products and the attention scores that are needed (half where it is causal), without "
+      "recomputation",
       dtype, peak == device.peak_tflops.end() ? 0.0 : peak->second, device.name);
 }
 

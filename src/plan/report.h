@@ -47,6 +47,9 @@ double gib(double bytes);
 /// "4,812 ms", "12.35 s": milliseconds up to ten seconds.
 std::string time_text(double seconds);
 
+/// Milliseconds without their unit, for columns: "1,234", "56.7".
+std::string ms_text(double seconds);
+
 /// "0.305" as "30.5 %".
 std::string percent(double fraction);
 

@@ -34,9 +34,8 @@ Table row_table(const SetResult& set) {
   Table table(std::move(header));
   for (const RowResult& result : set.rows) {
     if (!computed(result)) continue;
-    std::vector<std::string> cells{fmt::format("{}", result.row.line), result.row.label,
-                                   fmt::format("{:.1f}", 1e3 * result.row.step_s),
-                                   fmt::format("{:.1f}", 1e3 * result.computed_s), signed_percent(result.error)};
+    std::vector<std::string> cells{fmt::format("{}", result.row.line), result.row.label, ms_text(result.row.step_s),
+                                   ms_text(result.computed_s), signed_percent(result.error)};
     if (memory) {
       const bool has = result.memory_error.has_value();
       cells.push_back(has ? fmt::format("{:.2f}", *result.row.memory_gib) : "");
