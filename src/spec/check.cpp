@@ -118,6 +118,13 @@ constexpr std::array rules{
                [](L l, M) {
                  return fmt::format("layout: the zero-bubble schedule runs one chunk a stage, but vpp={}", l.vpp);
                }},
+    LayoutRule{"schedule",
+               [](L l, M) { return l.schedule == Schedule::zero_bubble && l.overlaps(Overlap::experts); },
+               [](L, M) {
+                 return std::string(
+                     "layout: the zero-bubble schedule runs no forward beside a backward, so it cannot overlap expert "
+                     "communication; leave 'experts' out of overlap or use the interleaved or dualpipe-v schedule");
+               }},
     LayoutRule{"heads", [](L l, M m) { return has_attention(m) && uneven(m.attention.heads, l.tp); },
                [](L l, M m) {
                  return fmt::format("layout: {} attention heads do not divide over tp={}; use tp={}", m.attention.heads,

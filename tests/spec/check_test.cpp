@@ -98,6 +98,9 @@ TEST(Check, Schedule) {
       "and pp=2");
   EXPECT_EQ(problem("pp=2,vpp=2,schedule=zero-bubble", small()),
             "layout: the zero-bubble schedule runs one chunk a stage, but vpp=2");
+  EXPECT_EQ(problem("pp=2,schedule=zero-bubble,overlap=experts", small()),
+            "layout: the zero-bubble schedule runs no forward beside a backward, so it cannot overlap expert "
+            "communication; leave 'experts' out of overlap or use the interleaved or dualpipe-v schedule");
 }
 
 TEST(Check, TensorParallel) {
