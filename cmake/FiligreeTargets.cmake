@@ -8,19 +8,6 @@ if(FILIGREE_SANITIZER)
   set(FILIGREE_SANITIZE_OPTIONS -fsanitize=${FILIGREE_SANITIZER} -fno-omit-frame-pointer -fno-sanitize-recover=all)
 endif()
 
-# While the tree is being laid out: leaves listed files that are not there yet.
-function(filigree_keep_existing variable)
-  set(kept "")
-  foreach(file IN LISTS ${variable})
-    if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
-      list(APPEND kept "${file}")
-    else()
-      message(STATUS "not there yet: ${CMAKE_CURRENT_SOURCE_DIR}/${file}")
-    endif()
-  endforeach()
-  set(${variable} "${kept}" PARENT_SCOPE)
-endfunction()
-
 # GCC 12 warns wrongly inside std::string (GCC bug 105651) and fmt.
 set(FILIGREE_GCC12 "$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>")
 
@@ -51,15 +38,10 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PROJECT_SOURCE
 
 function(filigree_library folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;PACKAGES;PRECOMPILE")
-  filigree_keep_existing(arg_SOURCES)
   set(headers ${arg_SOURCES})
   list(FILTER headers INCLUDE REGEX "\\.h$")
   set(sources ${arg_SOURCES})
   list(FILTER sources EXCLUDE REGEX "\\.h$")
-  if(NOT sources)
-    file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp" "")
-    set(sources "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp")
-  endif()
   filigree_check_layer(${folder} ${arg_DEPENDS})
   list(TRANSFORM arg_DEPENDS PREPEND "filigree::")
 
@@ -75,10 +57,6 @@ endfunction()
 
 function(filigree_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS;PRECOMPILE")
-  filigree_keep_existing(arg_SOURCES)
-  if(NOT arg_SOURCES)
-    return()
-  endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LIBS})
   target_precompile_headers(${name} PRIVATE ${arg_PRECOMPILE})

@@ -13,18 +13,12 @@ function(filigree_test folder)
   set(target test_${folder})
   filigree_program(${target} SOURCES ${arg_SOURCES} LIBS ${arg_LIBS} filigree_test_support PRECOMPILE <gtest/gtest.h>)
 
-  if(NOT TARGET ${target})
-    return()
-  endif()
-
   set(special "*Reference.*:*Golden.*:*Dist.*")
   set(common WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES)
   gtest_discover_tests(${target} ${common} TEST_FILTER "-${special}" TEST_LIST ${target}_plain
                        PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
-  foreach(label reference golden dist)
-    string(SUBSTRING ${label} 0 1 first)
-    string(TOUPPER ${first} first)
-    string(REGEX REPLACE "^." "${first}" suite ${label})
+  foreach(suite Reference Golden Dist)
+    string(TOLOWER ${suite} label)
     gtest_discover_tests(${target} ${common} TEST_FILTER "*${suite}.*" TEST_LIST ${target}_${label}
                          PROPERTIES LABELS ${label} TIMEOUT 600)
   endforeach()
