@@ -28,8 +28,9 @@ void append_cases(const CLI::App& app, const std::string& path, std::string& out
 /// Every command, as the script compares the words typed so far.
 void append_paths(const CLI::App& app, const std::string& path, std::vector<std::string>& paths) {
   for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; })) {
-    paths.push_back(path + " " + child->get_name());
-    append_paths(*child, paths.back(), paths);
+    const std::string deeper = path + " " + child->get_name();
+    paths.push_back(deeper);
+    append_paths(*child, deeper, paths);
   }
 }
 

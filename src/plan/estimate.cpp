@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "plan/data_parallel.h"
-#include "plan/load.h"
 #include "spec/count.h"
 #include "spec/resolve.h"
 
@@ -210,24 +209,56 @@ Estimator::Estimator(spec::Model model, spec::Cluster cluster, spec::Load load)
     : model_(std::move(model)), cluster_(std::move(cluster)), load_(std::move(load)),
       network_(resolve_network(cluster_)), runs_(layer_runs(model_)) {}
 
-Estimate Estimator::estimate(const spec::Layout& layout, Detail detail) const {
-  const Rates rates = resolve_rates(cluster_.accelerator, layout);
-  LayerContext context{model_, layout, rates, network_, 1, 1, cluster_.host_gb_s * 1e9};
-  if (model_.experts && load_.kind != spec::LoadKind::balanced) {
-    const RankGroup group = expert_group(layout);
-    const double tokens = device_tokens(layout) / static_cast<double>(layout.tp) * static_cast<double>(group.size);
-    const ExpertGroup experts{model_.experts->routed, model_.experts->top_k, group.size,
-                              static_cast<std::int64_t>(tokens), model_.layers - model_.dense_prefix};
-    const Imbalance found = imbalance(load_, experts, layout.expert_placement, layout.capacity_factor);
-    context.imbalance = found.mean_max;
-    context.memory_imbalance = found.memory_max;
-  }
-  const std::vector<StageCost> stages = stage_costs(context, runs_);
-  const double flops = spec::model_flops_per_token(model_, static_cast<double>(layout.seq));
+Imbalance Estimator::imbalance_of(const spec::Layout& layout, EstimateReuse& reuse) const {
+  if (!model_.experts || load_.kind == spec::LoadKind::balanced) return {};
+  const RankGroup group = expert_group(layout);
+  const double tokens = device_tokens(layout) / static_cast<double>(layout.tp) * static_cast<double>(group.size);
+  const std::array<double, 4> key{static_cast<double>(group.size), tokens, layout.expert_placement ? 1.0 : 0.0,
+                                  layout.capacity_factor};
+  const auto known = reuse.imbalances.find(key);
+  if (known != reuse.imbalances.end()) return known->second;
+  const ExpertGroup experts{model_.experts->routed, model_.experts->top_k, group.size,
+                            static_cast<std::int64_t>(tokens), model_.layers - model_.dense_prefix};
+  return reuse.imbalances[key] = imbalance(load_, experts, layout.expert_placement, layout.capacity_factor);
+}
+
+LayerContext Estimator::context_of(const spec::Layout& layout, const EstimateReuse& reuse) const {
+  return {model_, layout, reuse.rates, network_, reuse.imbalance.mean_max, reuse.imbalance.memory_max,
+          cluster_.host_gb_s * 1e9};
+}
+
+void Estimator::prepare(const spec::Layout& layout, EstimateReuse& reuse) const {
+  spec::Layout& wanted = reuse.wanted;
+  wanted = layout;
+  wanted.pp = layout.pp == 1 ? 1 : 2;
+  wanted.vpp = wanted.dp = wanted.devices = wanted.gbs = 1;
+  wanted.schedule = Schedule::one_f_one_b;
+  wanted.stages.clear();
+  wanted.noop_layers = wanted.zero = 0;
+  wanted.offload_optimizer = false;
+  if (reuse.filled && reuse.key == wanted) return;
+  reuse.filled = false;
+  reuse.rates = resolve_rates(cluster_.accelerator, layout);
+  reuse.imbalance = imbalance_of(layout, reuse);
+  reuse.units = unit_costs(context_of(layout, reuse), runs_);
+  reuse.model_flops_per_token = spec::model_flops_per_token(model_, static_cast<double>(layout.seq));
+  std::swap(reuse.key, wanted);
+  reuse.filled = true;
+}
+
+Estimate Estimator::estimate(const spec::Layout& layout, Detail detail, EstimateReuse& reuse) const {
+  prepare(layout, reuse);
+  const std::vector<StageCost> stages = stage_costs(context_of(layout, reuse), runs_, reuse.units);
   const double boundary = boundary_bytes(layout, static_cast<double>(model_.hidden));
-  Estimate out = estimate_step({layout, cluster_, rates, network_, stages, boundary, flops}, detail);
-  out.imbalance = context.imbalance;
+  Estimate out = estimate_step(
+      {layout, cluster_, reuse.rates, network_, stages, boundary, reuse.model_flops_per_token}, detail);
+  out.imbalance = reuse.imbalance.mean_max;
   return out;
+}
+
+Estimate Estimator::estimate(const spec::Layout& layout, Detail detail) const {
+  EstimateReuse reuse;
+  return estimate(layout, detail, reuse);
 }
 
 }  // namespace filigree::plan

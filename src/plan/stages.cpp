@@ -28,11 +28,18 @@ Place place_of(const spec::Layout& layout, std::int64_t part) {
   return {part % layout.pp, part / layout.pp};
 }
 
-std::vector<StageCost> stage_costs(const LayerContext& context, const LayerRuns& runs) {
+UnitCosts unit_costs(const LayerContext& context, const LayerRuns& runs) {
+  UnitCosts units;
+  units.layers.reserve(runs.kinds.size());
+  for (const spec::LayerKind& kind : runs.kinds) units.layers.push_back(layer_cost(context, kind));
+  if (context.model.mtp_layers > 0) units.mtp = mtp_cost(context, spec::layer_kinds(context.model).back());
+  units.embedding = embedding_cost(context);
+  units.head = head_cost(context);
+  return units;
+}
+
+std::vector<StageCost> stage_costs(const LayerContext& context, const LayerRuns& runs, const UnitCosts& units) {
   const spec::Layout& layout = context.layout;
-  std::vector<LayerCost> unit;
-  unit.reserve(runs.kinds.size());
-  for (const spec::LayerKind& kind : runs.kinds) unit.push_back(layer_cost(context, kind));
   const std::vector<std::int64_t> sizes = spec::chunk_layers(layout, context.model);
   std::vector<StageCost> stages(static_cast<std::size_t>(layout.pp));
   for (StageCost& stage : stages) stage.chunks.resize(static_cast<std::size_t>(layout.vpp));
@@ -41,18 +48,18 @@ std::vector<StageCost> stage_costs(const LayerContext& context, const LayerRuns&
   for (std::int64_t part = 0; part < parts; ++part) {
     const std::int64_t end = begin + sizes[static_cast<std::size_t>(part)];
     LayerCost cost;
-    for (std::size_t kind = 0; kind < unit.size(); ++kind) {
+    for (std::size_t kind = 0; kind < units.layers.size(); ++kind) {
       const auto& before = runs.before[kind];
       const std::int64_t count = before[static_cast<std::size_t>(std::min(end, layers))] -
                                  before[static_cast<std::size_t>(std::min(begin, layers))];
-      if (count > 0) cost += scaled(unit[kind], static_cast<double>(count));
+      if (count > 0) cost += scaled(units.layers[kind], static_cast<double>(count));
     }
     // After the layers come empty ones, then multi-token prediction.
     const std::int64_t first_mtp = layers + layout.noop_layers;
     const std::int64_t mtp = std::max<std::int64_t>(0, end - std::max(begin, first_mtp));
-    if (mtp > 0) cost += scaled(mtp_cost(context, spec::layer_kinds(context.model).back()), static_cast<double>(mtp));
-    if (part == 0) cost += embedding_cost(context);
-    if (part == parts - 1) cost += head_cost(context);
+    if (mtp > 0) cost += scaled(units.mtp, static_cast<double>(mtp));
+    if (part == 0) cost += units.embedding;
+    if (part == parts - 1) cost += units.head;
     const Place place = place_of(layout, part);
     StageCost& stage = stages[static_cast<std::size_t>(place.stage)];
     stage.sum += cost;

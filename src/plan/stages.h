@@ -31,8 +31,16 @@ struct Place {
 };
 Place place_of(const spec::Layout& layout, std::int64_t part);
 
+/// What stages are put together from. Of a layout's pipeline it depends on `pp == 1` alone.
+struct UnitCosts {
+  std::vector<LayerCost> layers;  ///< by kind, as in LayerRuns
+  LayerCost mtp;                  ///< one multi-token-prediction module
+  LayerCost embedding, head;
+};
+UnitCosts unit_costs(const LayerContext& context, const LayerRuns& runs);
+
 /// Costs of every stage for a complete layout.
-std::vector<StageCost> stage_costs(const LayerContext& context, const LayerRuns& runs);
+std::vector<StageCost> stage_costs(const LayerContext& context, const LayerRuns& runs, const UnitCosts& units);
 
 /// Forward or backward pass of a chunk with what can hide inside one micro-batch already hidden.
 Pass forward_pass(const LayerCost& cost, const spec::Layout& layout);

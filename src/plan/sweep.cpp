@@ -161,7 +161,7 @@ void Sweep::estimate_all(CandidateId id, SweepWorker& w) const {
     for (std::size_t state = 0; state < candidates_.states().size(); ++state) {
       id.state = static_cast<std::int32_t>(state);
       candidates_.set_state(id.state, w.layout);
-      take(id, estimator_.estimate(w.layout, Detail::closed_form), w);
+      take(id, estimator_.estimate(w.layout, Detail::closed_form, w.reuse), w);
     }
   }
 }

@@ -18,6 +18,7 @@ struct SweepWorker {
   void merge_into(SweepWorker& all) const;
 
   spec::Layout layout;
+  EstimateReuse reuse;
   std::int64_t degrees = -1;             // those that `pipelines` and the numbers below hold for
   bool repeats = false;
   std::vector<std::int32_t> pipelines;   // that keep all rules and repeat no other

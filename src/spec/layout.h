@@ -89,6 +89,7 @@ struct Layout {
   bool overlaps(Overlap what) const;
   bool recomputes(Part what) const;
   bool swaps(Part what) const;
+  bool operator==(const Layout&) const = default;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
