@@ -59,7 +59,8 @@ fs::path recipes_folder() {
     places.push_back(folder / ".." / "share" / "filigree" / "recipes");
     // In the build tree the program is at build/<preset>/bin, tests deeper.
     fs::path up = folder;
-    for (int level = 0; level < 5 && up.has_parent_path(); ++level, up = up.parent_path()) places.push_back(up / "recipes");
+    for (int level = 0; level < 5 && up.has_parent_path(); ++level, up = up.parent_path())
+      places.push_back(up / "recipes");
   }
   places.emplace_back("recipes");
   for (const fs::path& place : places) {

@@ -53,7 +53,8 @@ Json parse_json(std::string_view text, const std::string& where) {
     return Json::parse(text.begin(), text.end(), watch);
   } catch (const Json::parse_error& error) {
     const bool cut = error.byte > text.size();
-    fail("{}: is not valid JSON: {} at {}", where, cut ? "it ends too early" : "unexpected text", place(text, error.byte));
+    fail("{}: is not valid JSON: {} at {}", where, cut ? "it ends too early" : "unexpected text",
+         place(text, error.byte));
   } catch (const Json::exception&) {
     fail("{}: is not valid JSON: a number or a text in it cannot be represented", where);
   }
@@ -90,7 +91,8 @@ void missing_key(std::string_view name, const std::string& where, const std::str
   fail("{}: key '{}' is missing{}", where, name, path.empty() ? std::string(" at the top level") : " in " + path);
 }
 
-void check_unknown(const Json& json, const std::vector<std::string>& known, const std::string& where, const std::string& path) {
+void check_unknown(const Json& json, const std::vector<std::string>& known, const std::string& where,
+                   const std::string& path) {
   for (const auto& [key, value] : json.items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     fail("{}: unknown key '{}'{}{}", where, key, path.empty() ? std::string(" at the top level") : " in " + path,
@@ -100,11 +102,13 @@ void check_unknown(const Json& json, const std::vector<std::string>& known, cons
 
 void unknown_word(const std::string& word, const std::vector<std::string>& known, const std::string& where,
                   const std::string& path) {
-  fail("{}: {} cannot be '{}'{} (one of: {})", where, path, word, text::did_you_mean(word, known), text::join(known, ", "));
+  fail("{}: {} cannot be '{}'{} (one of: {})", where, path, word, text::did_you_mean(word, known),
+       text::join(known, ", "));
 }
 
 std::int64_t read_integer(const Json& json, const std::string& where, const std::string& path) {
-  if (json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+  if (json.is_number_unsigned() &&
+      json.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
     fail("{}: {} is out of range: {}", where, path, json.dump());
   }
   if (json.is_number_integer()) return json.get<std::int64_t>();

@@ -30,11 +30,13 @@ std::string to_text(const Json& json);
 namespace detail {
 
 std::string type_name(const Json& json);
-[[noreturn]] void wrong_type(const std::string& where, const std::string& path, std::string_view expected, const Json& json);
+[[noreturn]] void wrong_type(const std::string& where, const std::string& path, std::string_view expected,
+                             const Json& json);
 std::string child_path(const std::string& path, std::string_view name);
 void check_bounds(double value, const Bounds& bounds, const std::string& where, const std::string& path);
 [[noreturn]] void missing_key(std::string_view name, const std::string& where, const std::string& path);
-void check_unknown(const Json& json, const std::vector<std::string>& known, const std::string& where, const std::string& path);
+void check_unknown(const Json& json, const std::vector<std::string>& known, const std::string& where,
+                   const std::string& path);
 [[noreturn]] void unknown_word(const std::string& word, const std::vector<std::string>& known, const std::string& where,
                                const std::string& path);
 std::int64_t read_integer(const Json& json, const std::string& where, const std::string& path);
@@ -45,15 +47,18 @@ void read_value(const Json& json, T& out, const Bounds& bounds, const std::strin
 /// Fills one config from one JSON object and remembers which keys it knows.
 class JsonReader {
  public:
-  JsonReader(const Json& json, const std::string& where, const std::string& path) : json_(json), where_(where), path_(path) {}
+  JsonReader(const Json& json, const std::string& where, const std::string& path)
+      : json_(json), where_(where), path_(path) {}
 
   template <class T>
   void required(std::string_view name, T& out, std::string_view, Bounds bounds = any_value) {
     known_.emplace_back(name);
     const auto it = json_.find(name);
     // Unknown keys first: a mistyped key is then named as such rather than as missing.
-    if (it == json_.end()) missing_.emplace_back(name);
-    else read_value(*it, out, bounds, where_, child_path(path_, name));
+    if (it == json_.end())
+      missing_.emplace_back(name);
+    else
+      read_value(*it, out, bounds, where_, child_path(path_, name));
   }
 
   template <class T>

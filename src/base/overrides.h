@@ -39,7 +39,8 @@ class FieldLister {
 /// Sets fields that are among the given pairs.
 class OverrideReader {
  public:
-  OverrideReader(const std::map<std::string, std::string>& pairs, const std::string& where) : pairs_(pairs), where_(where) {}
+  OverrideReader(const std::map<std::string, std::string>& pairs, const std::string& where)
+      : pairs_(pairs), where_(where) {}
   template <class T>
   void required(std::string_view name, T& out, std::string_view, Bounds bounds = any_value) {
     const auto it = pairs_.find(std::string(name));

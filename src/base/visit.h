@@ -100,6 +100,8 @@ struct is_optional<std::optional<T>> : std::true_type {};
 
 /// A plain aggregate with a static visit.
 template <class T>
-concept Config = requires(T& self, detail::NullVisitor& visitor) { T::visit(self, visitor); };
+concept Config = requires(T& self, detail::NullVisitor& visitor) {
+  T::visit(self, visitor);
+};
 
 }  // namespace filigree

@@ -31,8 +31,8 @@ struct PipelineChoice {
   std::int64_t pp = 1, vpp = 1;
   spec::Schedule schedule = spec::Schedule::one_f_one_b;
   SplitChoice split;
-  std::int32_t shape = 0;   ///< the same for pipelines that differ in their split only
-  bool repeated = false;    ///< equivalent to an earlier one
+  std::int32_t shape = 0;  ///< the same for pipelines that differ in their split only
+  bool repeated = false;   ///< equivalent to an earlier one
 };
 
 struct StateChoice {

@@ -133,8 +133,8 @@ double exchange_seconds(const Network& network, const ExpertExchange& exchange) 
   const double between = outer.launch + outer.step * (nodes - 1) +
                          outer_bytes / tier_rate(outer, outer_kind, outer_bytes, static_cast<std::int64_t>(nodes) - 1);
   // Inside a node: routed copies for this node's ranks, from the tokens that all nodes brought.
-  const double within = collective_seconds(network, Collective::all_to_all, routed,
-                                           {static_cast<std::int64_t>(inside), group.stride});
+  const double within =
+      collective_seconds(network, Collective::all_to_all, routed, {static_cast<std::int64_t>(inside), group.stride});
   return between + within;
 }
 

@@ -22,9 +22,9 @@ enum class Collective { all_reduce, all_gather, reduce_scatter, all_to_all };
 struct NetworkTier {
   std::int64_t devices = 0;  ///< 0: unlimited
   bool mesh = false;
-  double rate = 0;           ///< bytes/s a device and direction
-  double step = 0;           ///< s
-  double launch = 0;         ///< s
+  double rate = 0;    ///< bytes/s a device and direction
+  double step = 0;    ///< s
+  double launch = 0;  ///< s
   double half_bytes = 0;
   double all_reduce = 1, all_gather = 1, all_to_all = 1, point_to_point = 1;
 };
@@ -50,7 +50,7 @@ std::int64_t node_devices(const Network& network);
 /// Expert exchange of one direction (dispatch; combine is its mirror and costs the same).
 struct ExpertExchange {
   spec::Dispatcher dispatcher = spec::Dispatcher::all_to_all;
-  double tokens = 0;       ///< of one rank
+  double tokens = 0;  ///< of one rank
   double top_k = 1;
   double token_bytes = 0;  ///< of one token
   double imbalance = 1;    ///< load of the fullest rank over the mean

@@ -35,8 +35,8 @@ StepEnd step_end(const StepContext& c, const LayerCost& stage, const Pipeline& p
   const double d = stage.dense_parameters, x = stage.expert_parameters;
   const double grad = spec::dtype_bytes(layout.gradient_dtype), weight = spec::dtype_bytes(layout.parameter_dtype);
   const Collective reduce = layout.zero >= 1 ? Collective::reduce_scatter : Collective::all_reduce;
-  end.gradients = collective_seconds(c.network, reduce, d * grad, dense) +
-                  collective_seconds(c.network, reduce, x * grad, expert);
+  end.gradients =
+      collective_seconds(c.network, reduce, d * grad, dense) + collective_seconds(c.network, reduce, x * grad, expert);
   const double gather = collective_seconds(c.network, Collective::all_gather, d * weight, dense) +
                         collective_seconds(c.network, Collective::all_gather, x * weight, expert);
   if (layout.zero >= 1) end.parameters = gather;
@@ -54,7 +54,8 @@ StepEnd step_end(const StepContext& c, const LayerCost& stage, const Pipeline& p
     const double each = hidden ? std::max(0.0, gather - forward) + std::max(0.0, gather - backward) : 2 * gather;
     end.parameters = passes * each + (hidden ? exposed_part(gather, d + x, forward) : 0);
   }
-  const double owned = layout.zero >= 1 ? d / static_cast<double>(dense.size) + x / static_cast<double>(expert.size) : d + x;
+  const double owned =
+      layout.zero >= 1 ? d / static_cast<double>(dense.size) + x / static_cast<double>(expert.size) : d + x;
   // Gradients are cleared (all) and measured (owned); master and moments are read and written, parameters written.
   const double bytes = (d + x) * grad + owned * (2 * grad + 2 * layout.optimizer_bytes + weight);
   end.optimizer = elementwise_seconds(c.rates, bytes, 8);

@@ -206,8 +206,11 @@ Estimate estimate_step(const StepInputs& in, Detail detail) {
 }
 
 Estimator::Estimator(spec::Model model, spec::Cluster cluster, spec::Load load)
-    : model_(std::move(model)), cluster_(std::move(cluster)), load_(std::move(load)),
-      network_(resolve_network(cluster_)), runs_(layer_runs(model_)) {}
+    : model_(std::move(model)),
+      cluster_(std::move(cluster)),
+      load_(std::move(load)),
+      network_(resolve_network(cluster_)),
+      runs_(layer_runs(model_)) {}
 
 Imbalance Estimator::imbalance_of(const spec::Layout& layout, EstimateReuse& reuse) const {
   if (!model_.experts || load_.kind == spec::LoadKind::balanced) return {};
@@ -223,7 +226,12 @@ Imbalance Estimator::imbalance_of(const spec::Layout& layout, EstimateReuse& reu
 }
 
 LayerContext Estimator::context_of(const spec::Layout& layout, const EstimateReuse& reuse) const {
-  return {model_, layout, reuse.rates, network_, reuse.imbalance.mean_max, reuse.imbalance.memory_max,
+  return {model_,
+          layout,
+          reuse.rates,
+          network_,
+          reuse.imbalance.mean_max,
+          reuse.imbalance.memory_max,
           cluster_.host_gb_s * 1e9};
 }
 
@@ -250,8 +258,8 @@ Estimate Estimator::estimate(const spec::Layout& layout, Detail detail, Estimate
   prepare(layout, reuse);
   const std::vector<StageCost> stages = stage_costs(context_of(layout, reuse), runs_, reuse.units);
   const double boundary = boundary_bytes(layout, static_cast<double>(model_.hidden));
-  Estimate out = estimate_step(
-      {layout, cluster_, reuse.rates, network_, stages, boundary, reuse.model_flops_per_token}, detail);
+  Estimate out =
+      estimate_step({layout, cluster_, reuse.rates, network_, stages, boundary, reuse.model_flops_per_token}, detail);
   out.imbalance = reuse.imbalance.mean_max;
   return out;
 }

@@ -32,29 +32,29 @@ struct StageMemory {
 };
 
 struct Estimate {
-  spec::Layout layout;       ///< complete
+  spec::Layout layout;  ///< complete
   std::int64_t micro_batches = 0;
   double step_s = 0;
-  double pipeline_s = 0;     ///< from the first forward to the last backward
-  double gradients_s = 0;    ///< exposed gradient reduction
-  double parameters_s = 0;   ///< exposed gathering of parameters
-  double optimizer_s = 0;    ///< with clearing and measuring gradients
+  double pipeline_s = 0;    ///< from the first forward to the last backward
+  double gradients_s = 0;   ///< exposed gradient reduction
+  double parameters_s = 0;  ///< exposed gathering of parameters
+  double optimizer_s = 0;   ///< with clearing and measuring gradients
   double overhead_s = 0;
   double tokens_per_s = 0;
   double tokens_per_s_per_device = 0;
   double model_flops_per_token = 0;  ///< spec::model_flops_per_token
-  double mfu = 0;            ///< model FLOPs over the dense peak of the matrix dtype
+  double mfu = 0;                    ///< model FLOPs over the dense peak of the matrix dtype
   double bubble_fraction = 0;        ///< of stages × step, without work
   double exposed_comm_fraction = 0;  ///< of the step, on the slowest stage
   std::size_t slowest_stage = 0;
-  ModuleSeconds modules{};   ///< of the slowest stage over the step; expert_comm as exposed
-  std::vector<StageMemory> memory;   ///< by stage
-  double peak_memory = 0;    ///< bytes, largest stage
+  ModuleSeconds modules{};          ///< of the slowest stage over the step; expert_comm as exposed
+  std::vector<StageMemory> memory;  ///< by stage
+  double peak_memory = 0;           ///< bytes, largest stage
   double memory_capacity = 0;
   bool fits = true;
   double imbalance = 1;
-  std::string limit;         ///< one sentence; filled by describe_limit
-  Timeline timeline;         ///< events only where asked for
+  std::string limit;  ///< one sentence; filled by describe_limit
+  Timeline timeline;  ///< events only where asked for
 };
 
 enum class Detail {
@@ -67,8 +67,8 @@ enum class Detail {
 /// One for each thread and Estimator; the estimates do not depend on it.
 struct EstimateReuse {
   bool filled = false;
-  spec::Layout key;         ///< that the rest holds for, without what it does not depend on
-  spec::Layout wanted;      ///< of the layout at hand; kept for its memory
+  spec::Layout key;     ///< that the rest holds for, without what it does not depend on
+  spec::Layout wanted;  ///< of the layout at hand; kept for its memory
   Rates rates;
   UnitCosts units;
   Imbalance imbalance;
@@ -104,13 +104,13 @@ class Estimator {
 
 /// What a step's estimate needs, whatever the model.
 struct StepInputs {
-  const spec::Layout& layout;            ///< complete
+  const spec::Layout& layout;  ///< complete
   const spec::Cluster& cluster;
   const Rates& rates;
   const Network& network;
   const std::vector<StageCost>& stages;
-  double boundary_bytes = 0;             ///< that travel between stages for one micro-batch
-  double model_flops_per_token = 0;      ///< of one of the layout's gbs·seq tokens
+  double boundary_bytes = 0;         ///< that travel between stages for one micro-batch
+  double model_flops_per_token = 0;  ///< of one of the layout's gbs·seq tokens
 };
 
 /// The step of any model whose stages have been costed: pipeline, end of the step, memory and rates.

@@ -18,8 +18,8 @@ struct Sizes {
   double tp, cp;
   double T, S;
   double D;
-  double e;         // bytes of an activation
-  double operand;   // bytes of a saved matrix operand: narrow where products are narrow
+  double e;        // bytes of an activation
+  double operand;  // bytes of a saved matrix operand: narrow where products are narrow
 };
 
 Sizes sizes(const LayerContext& c) {
@@ -68,7 +68,8 @@ void add_unfused_attention(LayerBuilder& b, const LayerContext& c, const Sizes& 
   // kernels of their own (NVIDIA/Megatron-LM: megatron/model/fused_softmax.py).
   const bool fused_softmax = std::fmod(batch, 4.0) == 0;
   const double passes = fused_softmax ? 1 : 5;
-  b.element(2 * s.e * pass * passes, 3 * s.e * pass * passes, fused_softmax ? 1 : 6, fused_softmax ? 1 : 5, Module::attention);
+  b.element(2 * s.e * pass * passes, 3 * s.e * pass * passes, fused_softmax ? 1 : 6, fused_softmax ? 1 : 5,
+            Module::attention);
   b.keep(Part::attention, s.e * scores);
   if (c.layout.dropout) {
     b.element((2 * s.e + 1) * pass, (2 * s.e + 1) * pass, 1, 1, Module::attention);
@@ -102,7 +103,8 @@ void add_flash_attention(LayerBuilder& b, const LayerContext& c, const Sizes& s,
   const double kv_bytes = s.e * batch * seq * kv_heads * (qk + vd);
   if (c.layout.cp > 1 && c.layout.context == spec::Context::all_to_all) {
     // q, k, v out and the result back; once more for the gradients.
-    b.context_all_to_all({s.e * s.T * heads * qk, s.e * s.T * kv_heads * qk, s.e * s.T * kv_heads * vd, s.e * s.T * heads * vd});
+    b.context_all_to_all(
+        {s.e * s.T * heads * qk, s.e * s.T * kv_heads * qk, s.e * s.T * kv_heads * vd, s.e * s.T * heads * vd});
   } else {
     b.context_exchange(kv_bytes, 2 * kv_bytes, attention_forward_seconds(c.rates, shape),
                        attention_backward_seconds(c.rates, shape));
@@ -120,7 +122,8 @@ void add_full_projections(LayerBuilder& b, const LayerContext& c, const Sizes& s
   const spec::Attention& a = c.model.attention;
   const double heads = static_cast<double>(a.heads) / s.tp;
   const double kv_heads = std::max(1.0, static_cast<double>(a.kv_heads) / s.tp);
-  const double out = heads * static_cast<double>(a.head_dim) + kv_heads * static_cast<double>(a.head_dim + a.v_head_dim);
+  const double out =
+      heads * static_cast<double>(a.head_dim) + kv_heads * static_cast<double>(a.head_dim + a.v_head_dim);
   b.part(Part::qkv_up);
   const double seconds = b.matrix(Module::projections, s.T, out, s.D);
   b.no_part();
@@ -168,10 +171,14 @@ void add_attention(LayerBuilder& b, const LayerContext& c, const Sizes& s, bool 
   const spec::Attention& a = c.model.attention;
   b.half(Half::attention);
   add_norm(b, s, true);
-  if (a.latent()) add_latent_projections(b, c, s);
-  else add_full_projections(b, c, s);
-  if (c.layout.flash_attention) add_flash_attention(b, c, s, windowed);
-  else add_unfused_attention(b, c, s);
+  if (a.latent())
+    add_latent_projections(b, c, s);
+  else
+    add_full_projections(b, c, s);
+  if (c.layout.flash_attention)
+    add_flash_attention(b, c, s, windowed);
+  else
+    add_unfused_attention(b, c, s);
   const double inner = static_cast<double>(a.heads) / s.tp * static_cast<double>(a.v_head_dim);
   const double seconds = b.matrix(Module::projections, s.T, s.D, inner);
   if (s.operand < s.e) b.keep_always(s.operand * s.T * inner);
@@ -195,7 +202,8 @@ void add_mamba(LayerBuilder& b, const LayerContext& c, const Sizes& s) {
   // head_dim × state a head. Its kernels are bound by memory traffic of intermediate states (arXiv 2405.21060 §6).
   constexpr double kChunk = 256;
   const double states = s.T / kChunk * inner * static_cast<double>(m.state);
-  b.element(10 * s.e * s.T * (inner + bc) + 12 * states, 25 * s.e * s.T * (inner + bc) + 30 * states, 5, 12, Module::mamba);
+  b.element(10 * s.e * s.T * (inner + bc) + 12 * states, 25 * s.e * s.T * (inner + bc) + 30 * states, 5, 12,
+            Module::mamba);
   b.keep_always(s.e * s.T * (inner + bc) + 4 * states);
   b.element(3 * s.e * s.T * inner, 6 * s.e * s.T * inner, 1, 2, Module::mamba);
   b.keep_always(2 * s.operand * s.T * inner);
@@ -224,8 +232,10 @@ void add_feed_forward(LayerBuilder& b, const LayerContext& c, const Sizes& s, co
   if (!whole_path) b.part(Part::activation);
   b.element(s.e * f.rows * (up + f.width), s.e * f.rows * (2 * up + f.width), 1, 1);
   b.keep(whole_path ? Part::experts : Part::activation, s.operand * f.kept_rows * f.width);
-  if (f.module == Module::experts) b.part(Part::experts);
-  else b.no_part();
+  if (f.module == Module::experts)
+    b.part(Part::experts);
+  else
+    b.no_part();
   b.matrix(f.module, each, s.D, f.width, f.groups);
 }
 
@@ -423,10 +433,22 @@ LayerCost mtp_cost(const LayerContext& c, spec::LayerKind kind) {
 }
 
 std::string_view module_name(Module module) {
-  static constexpr std::array<std::string_view, kModules> kNames{
-      "attention projections", "attention", "mamba", "dense feed-forward", "router", "permutation", "experts",
-      "shared experts", "elementwise", "embedding, head and loss", "tensor-parallel communication",
-      "context-parallel communication", "expert communication", "recomputation", "swapping", "kernel launches"};
+  static constexpr std::array<std::string_view, kModules> kNames{"attention projections",
+                                                                 "attention",
+                                                                 "mamba",
+                                                                 "dense feed-forward",
+                                                                 "router",
+                                                                 "permutation",
+                                                                 "experts",
+                                                                 "shared experts",
+                                                                 "elementwise",
+                                                                 "embedding, head and loss",
+                                                                 "tensor-parallel communication",
+                                                                 "context-parallel communication",
+                                                                 "expert communication",
+                                                                 "recomputation",
+                                                                 "swapping",
+                                                                 "kernel launches"};
   return kNames[static_cast<std::size_t>(module)];
 }
 
@@ -437,8 +459,8 @@ LayerCost& operator+=(LayerCost& sum, const LayerCost& other) {
     (sum.*half).weight += (other.*half).weight;
   }
   for (auto field : {&LayerCost::exchange_forward, &LayerCost::exchange_backward, &LayerCost::shared_forward,
-                     &LayerCost::shared_backward, &LayerCost::expert_weight, &LayerCost::activation_bytes, &LayerCost::swapped_bytes,
-                     &LayerCost::dense_parameters, &LayerCost::expert_parameters}) {
+                     &LayerCost::shared_backward, &LayerCost::expert_weight, &LayerCost::activation_bytes,
+                     &LayerCost::swapped_bytes, &LayerCost::dense_parameters, &LayerCost::expert_parameters}) {
     sum.*field += other.*field;
   }
   for (std::size_t i = 0; i < kModules; ++i) {
@@ -454,9 +476,9 @@ LayerCost scaled(const LayerCost& cost, double count) {
   if (count <= 0) return out;
   out = cost;
   for (HalfTime* half : {&out.attention, &out.mlp}) half->forward *= count, half->input *= count, half->weight *= count;
-  for (double* field : {&out.exchange_forward, &out.exchange_backward, &out.shared_forward, &out.shared_backward,
-                        &out.expert_weight, &out.activation_bytes,
-                        &out.swapped_bytes, &out.dense_parameters, &out.expert_parameters}) {
+  for (double* field :
+       {&out.exchange_forward, &out.exchange_backward, &out.shared_forward, &out.shared_backward, &out.expert_weight,
+        &out.activation_bytes, &out.swapped_bytes, &out.dense_parameters, &out.expert_parameters}) {
     *field *= count;
   }
   for (double& seconds : out.forward) seconds *= count;

@@ -15,22 +15,22 @@ namespace filigree::plan {
 
 /// Where time goes; `explain` and the reports name these.
 enum class Module : std::uint8_t {
-  projections,     ///< attention's matrix products
-  attention,       ///< scores and weighted values
+  projections,  ///< attention's matrix products
+  attention,    ///< scores and weighted values
   mamba,
-  dense,           ///< dense feed-forward
+  dense,  ///< dense feed-forward
   router,
-  permute,         ///< tokens into expert order and back
-  experts,         ///< grouped products of routed experts
-  shared,          ///< shared experts
-  elementwise,     ///< norms, rotary embedding, activations, residuals
-  head,            ///< embedding, output head and loss
-  tensor_comm,     ///< exposed tensor-parallel collectives
-  context_comm,    ///< exposed context-parallel exchange
-  expert_comm,     ///< expert dispatch and combine, before anything hides it
-  recompute,       ///< forward work done again
-  swap,            ///< exposed transfers to host memory
-  launch           ///< waiting for the host to launch kernels
+  permute,       ///< tokens into expert order and back
+  experts,       ///< grouped products of routed experts
+  shared,        ///< shared experts
+  elementwise,   ///< norms, rotary embedding, activations, residuals
+  head,          ///< embedding, output head and loss
+  tensor_comm,   ///< exposed tensor-parallel collectives
+  context_comm,  ///< exposed context-parallel exchange
+  expert_comm,   ///< expert dispatch and combine, before anything hides it
+  recompute,     ///< forward work done again
+  swap,          ///< exposed transfers to host memory
+  launch         ///< waiting for the host to launch kernels
 };
 inline constexpr std::size_t kModules = 16;
 std::string_view module_name(Module module);
@@ -40,24 +40,24 @@ using ModuleSeconds = std::array<double, kModules>;
 /// The two halves of a layer that the overlap of micro-batches pairs.
 struct HalfTime {
   double forward = 0;
-  double input = 0;     ///< backward towards the input, recomputation included
-  double weight = 0;    ///< backward towards the weights
+  double input = 0;   ///< backward towards the input, recomputation included
+  double weight = 0;  ///< backward towards the weights
 };
 
 struct LayerCost {
   HalfTime attention;
   HalfTime mlp;
-  double exchange_forward = 0;   ///< dispatch; combine costs the same
+  double exchange_forward = 0;  ///< dispatch; combine costs the same
   double exchange_backward = 0;
-  double shared_forward = 0;     ///< shared expert's part of mlp, behind which the exchange can hide
+  double shared_forward = 0;  ///< shared expert's part of mlp, behind which the exchange can hide
   double shared_backward = 0;
-  double expert_weight = 0;      ///< weight-gradient part of routed experts: hides the backward dispatch
+  double expert_weight = 0;  ///< weight-gradient part of routed experts: hides the backward dispatch
   ModuleSeconds forward{};
   ModuleSeconds backward{};
-  double activation_bytes = 0;   ///< kept from forward to backward
-  double swapped_bytes = 0;      ///< of these, in host memory
-  double workspace_bytes = 0;    ///< alive only while the layer runs
-  double dense_parameters = 0;   ///< on this device
+  double activation_bytes = 0;  ///< kept from forward to backward
+  double swapped_bytes = 0;     ///< of these, in host memory
+  double workspace_bytes = 0;   ///< alive only while the layer runs
+  double dense_parameters = 0;  ///< on this device
   double expert_parameters = 0;
 };
 
@@ -67,7 +67,7 @@ struct LayerContext {
   const spec::Layout& layout;
   const Rates& rates;
   const Network& network;
-  double imbalance = 1;      ///< load of the fullest expert rank over the mean
+  double imbalance = 1;  ///< load of the fullest expert rank over the mean
   double memory_imbalance = 1;
   double host_bytes_per_s = 0;
 };

@@ -34,7 +34,8 @@ double LayerBuilder::matrix(Module module, double m, double n, double k, double 
   // Casting operands to narrow formats is a pass of its own over them.
   const bool narrow = rates.operand_bytes < element_bytes_;
   const double cast = narrow ? elementwise_seconds(rates, groups * m * k * (element + 2 * rates.operand_bytes), 1) : 0;
-  const double cast_back = narrow ? elementwise_seconds(rates, groups * m * n * (element + 2 * rates.operand_bytes), 1) : 0;
+  const double cast_back =
+      narrow ? elementwise_seconds(rates, groups * m * n * (element + 2 * rates.operand_bytes), 1) : 0;
   add(module, forward + cast, input + cast_back, weight);
   // Fused accumulation leaves autograd a placeholder gradient, one for each shape (NVIDIA/TransformerEngine:
   // transformer_engine/pytorch/module/base.py get_dummy_wgrad).
@@ -143,8 +144,8 @@ void LayerBuilder::wait_for_launches() {
   // A layer is as slow as the slower of device and host. Over a longer stretch the host could run ahead, but training
   // loops synchronise too often for that: step times measured with tiny layers show the host's time layer by layer.
   const double forward = cost_.attention.forward + cost_.mlp.forward + 2 * cost_.exchange_forward;
-  const double backward = cost_.attention.input + cost_.attention.weight + cost_.mlp.input + cost_.mlp.weight +
-                          2 * cost_.exchange_backward;
+  const double backward =
+      cost_.attention.input + cost_.attention.weight + cost_.mlp.input + cost_.mlp.weight + 2 * cost_.exchange_backward;
   const double wait_forward = std::max(0.0, host_forward_ - forward);
   const double wait_backward = std::max(0.0, host_backward_ - backward);
   cost_.mlp.forward += wait_forward;

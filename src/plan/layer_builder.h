@@ -63,8 +63,8 @@ class LayerBuilder {
   double element_bytes_ = 2;
   double recompute_attention_ = 0, recompute_mlp_ = 0, recompute_host_ = 0;
   double host_forward_ = 0, host_backward_ = 0;  // launch time
-  double placeholders_ = 0;   // bytes
-  double dropped_bytes_ = 0;  // recomputed parts are alive again while their layer runs backward
+  double placeholders_ = 0;                      // bytes
+  double dropped_bytes_ = 0;                     // recomputed parts are alive again while their layer runs backward
 };
 
 }  // namespace filigree::plan

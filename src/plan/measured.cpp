@@ -105,8 +105,8 @@ MeasuredRow gpt_row(const Csv& csv, std::size_t r, const SetSettings& settings) 
 /// "tp1ep8pp1" and "tp2cp4pp1" as degrees.
 void read_parallel(const std::string& text, Layout& layout, const std::string& where) {
   std::size_t i = 0;
-  const std::map<std::string, std::int64_t*> names{
-      {"tp", &layout.tp}, {"pp", &layout.pp}, {"ep", &layout.ep}, {"cp", &layout.cp}, {"dp", &layout.dp}, {"vpp", &layout.vpp}};
+  const std::map<std::string, std::int64_t*> names{{"tp", &layout.tp}, {"pp", &layout.pp}, {"ep", &layout.ep},
+                                                   {"cp", &layout.cp}, {"dp", &layout.dp}, {"vpp", &layout.vpp}};
   while (i < text.size()) {
     std::size_t letters = i;
     while (letters < text.size() && std::isalpha(static_cast<unsigned char>(text[letters]))) ++letters;
@@ -142,7 +142,8 @@ MeasuredRow node_row(const Csv& csv, std::size_t r, const SetSettings& settings)
   layout.seq = csv.integer(r, "seq_len");
   const std::int64_t ways = layout.tp * layout.pp * layout.cp;
   if (ways < 1 || layout.devices % ways != 0) {
-    fail("{}: line {}: {} devices do not divide into {}", csv.where, csv.lines[r], layout.devices, csv.text(r, "parallel"));
+    fail("{}: line {}: {} devices do not divide into {}", csv.where, csv.lines[r], layout.devices,
+         csv.text(r, "parallel"));
   }
   layout.dp = layout.devices / ways;
   layout.gbs = csv.integer(r, "microbatches") * layout.mbs * layout.dp;
@@ -180,7 +181,8 @@ MeasuredRow cluster_row(const Csv& csv, std::size_t r, const SetSettings& settin
   row.layout = layout;
   load_row_model(row, name, 0);
   const double rate = csv.number(r, "tokens_per_s_per_gpu");
-  if (rate <= 0) fail("{}: line {}: tokens_per_s_per_gpu must be greater than 0, got {}", csv.where, csv.lines[r], rate);
+  if (rate <= 0)
+    fail("{}: line {}: tokens_per_s_per_gpu must be greater than 0, got {}", csv.where, csv.lines[r], rate);
   row.step_s = static_cast<double>(layout.gbs * layout.seq) / (rate * static_cast<double>(layout.devices));
   row.label = fmt::format("{} {} {} gpus{}", csv.text(r, "release"), shown, precision, layout.devices);
   return row;
@@ -222,11 +224,11 @@ std::vector<MeasuredSet> load_measured(const fs::path& folder) {
       row.line = csv.lines[r];
       if (row.step_s <= 0) fail("{}: line {}: the time must be greater than 0", csv.where, row.line);
       if (row.reason.empty()) try {
-        row.layout = spec::complete(row.layout, row.layout.devices);
-        spec::check(row.layout, row.model);
-      } catch (const Error& error) {
-        row.reason = error.what();
-      }
+          row.layout = spec::complete(row.layout, row.layout.devices);
+          spec::check(row.layout, row.model);
+        } catch (const Error& error) {
+          row.reason = error.what();
+        }
       set.rows.push_back(std::move(row));
     }
     sets.push_back(std::move(set));

@@ -14,18 +14,18 @@ namespace filigree::plan {
 
 /// One measured run: what ran, how, and what was seen.
 struct MeasuredRow {
-  int line = 0;              ///< in its file
+  int line = 0;  ///< in its file
   std::string label;
   spec::Model model;
-  spec::Layout layout;       ///< complete
+  spec::Layout layout;  ///< complete
   double step_s = 0;
   std::optional<double> memory_gib;  ///< peak allocated, largest device
-  std::string reason;        ///< not empty: why the planner cannot compute it
+  std::string reason;                ///< not empty: why the planner cannot compute it
 };
 
 /// One file of measurements with the settings that all of its rows share.
 struct MeasuredSet {
-  std::string name;          ///< the file's stem
+  std::string name;  ///< the file's stem
   std::string source;
   spec::Cluster cluster;
   std::vector<MeasuredRow> rows;
@@ -41,7 +41,7 @@ std::vector<MeasuredSet> load_measured(const std::filesystem::path& folder);
 struct RowResult {
   MeasuredRow row;
   double computed_s = 0;
-  double error = 0;          ///< computed / measured − 1
+  double error = 0;  ///< computed / measured − 1
   std::optional<double> computed_gib;
   std::optional<double> memory_error;
 };

@@ -67,7 +67,8 @@ double matrix_seconds(const Rates& rates, const MatrixShape& shape) {
   const double output = std::max(shape.groups * rows * shape.n, rates.units * curve.tile * curve.tile);
   const double k = shape.k + curve.k_fill * 2 / rates.operand_bytes;
   double share = std::min(1.0, curve.max * (shape.weight ? curve.weight : 1.0));
-  if (shape.groups == 1 && !(multiple_of_8(shape.m) && multiple_of_8(shape.n) && multiple_of_8(shape.k))) share *= curve.unaligned;
+  if (shape.groups == 1 && !(multiple_of_8(shape.m) && multiple_of_8(shape.n) && multiple_of_8(shape.k)))
+    share *= curve.unaligned;
   const double compute = 2 * output * k / (rates.matrix_peak * share);
   const double operands = shape.groups * (shape.m * shape.k + shape.k * shape.n) * rates.operand_bytes;
   const double bytes = operands + shape.groups * shape.m * shape.n * shape.output_bytes;

@@ -18,8 +18,8 @@ struct Rates {
   spec::MatrixCurve matrix;
   spec::MatrixCurve grouped;
   spec::AttentionCurve attention;
-  double operand_bytes = 2;   ///< of one element of a matrix operand
-  spec::MatrixCurve wide;     ///< matrix products that stay in 16 bits (router, head)
+  double operand_bytes = 2;  ///< of one element of a matrix operand
+  spec::MatrixCurve wide;    ///< matrix products that stay in 16 bits (router, head)
 };
 
 /// The same accelerator with 16-bit matrix products.
@@ -41,7 +41,7 @@ double matrix_seconds(const Rates& rates, const MatrixShape& shape);
 
 /// `batch` attentions of `queries` rows over `keys` columns, of which `share` is computed (0.5: causal).
 struct AttentionShape {
-  double batch = 0;    ///< sequences × heads
+  double batch = 0;  ///< sequences × heads
   double queries = 0, keys = 0;
   double qk_dim = 0, v_dim = 0;
   double share = 0.5;

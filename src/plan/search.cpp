@@ -42,13 +42,13 @@ void run_timelines(const SearchRequest& request, const Candidates& candidates, c
     found[at] = {estimator.estimate(candidates.layout(best[at].id), Detail::timeline), best[at].step_s, i + 1};
   });
   result.counts.timelines = static_cast<std::int64_t>(found.size());
-  std::stable_sort(found.begin(), found.end(), [](const FoundLayout& a, const FoundLayout& b) {
-    return a.estimate.step_s < b.estimate.step_s;
-  });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const FoundLayout& a, const FoundLayout& b) { return a.estimate.step_s < b.estimate.step_s; });
   for (FoundLayout& layout : found) {
     if (!layout.estimate.fits) {
       ++result.counts.unfit_timelines;
-      if (!result.nearest || layout.estimate.peak_memory < result.nearest->peak_memory) result.nearest = layout.estimate;
+      if (!result.nearest || layout.estimate.peak_memory < result.nearest->peak_memory)
+        result.nearest = layout.estimate;
     } else if (static_cast<std::int64_t>(result.top.size()) < request.top) {
       result.top.push_back(std::move(layout));
     }
@@ -100,9 +100,11 @@ SearchResult search(const SearchRequest& request) {
   if (request.objective == Objective::cost) static_cast<void>(dollars_per_tera_token({}, request.cluster));
   const spec::Layout base = base_layout(request);
   const SearchBase settings{base, request.base.fixed};
-  const std::int64_t node = request.cluster.tiers.empty() ? 1 : std::max<std::int64_t>(1, request.cluster.tiers.front().devices);
-  const Candidates candidates(complete_space(request.space, {request.model, request.cluster, settings, request.devices}),
-                              base, request.model, node);
+  const std::int64_t node =
+      request.cluster.tiers.empty() ? 1 : std::max<std::int64_t>(1, request.cluster.tiers.front().devices);
+  const Candidates candidates(
+      complete_space(request.space, {request.model, request.cluster, settings, request.devices}), base, request.model,
+      node);
   SearchResult result;
   result.gbs = base.gbs;
   result.seq = base.seq;

@@ -24,14 +24,14 @@ struct SearchRequest {
   spec::Cluster cluster;
   spec::Load load = {};
   std::int64_t devices = 0;
-  SearchBase base = {};     ///< with seq; gbs 0: default_batch
-  SearchSpace space = {};   ///< lists left empty are filled by complete_space
+  SearchBase base = {};                  ///< with seq; gbs 0: default_batch
+  SearchSpace space = {};                ///< lists left empty are filled by complete_space
   Objective objective = Objective::mfu;  ///< orders shapes; the layouts of one model rank the same by all three
-  std::int64_t top = 10;    ///< layouts to return
-  std::int64_t timelines = 256;  ///< of the best by closed form so many, at least `top`, run as timelines
-  bool distinct = true;     ///< one layout for each choice of tp, cp, ep, etp, tp_extends_ep, mbs, pp, vpp and schedule
-  bool prune = true;        ///< leave out what step_bound (plan/bound.h) rules out; the result is the same without
-  int threads = 0;          ///< 0: one for each core
+  std::int64_t top = 10;                 ///< layouts to return
+  std::int64_t timelines = 256;          ///< of the best by closed form so many, at least `top`, run as timelines
+  bool distinct = true;  ///< one layout for each choice of tp, cp, ep, etp, tp_extends_ep, mbs, pp, vpp and schedule
+  bool prune = true;     ///< leave out what step_bound (plan/bound.h) rules out; the result is the same without
+  int threads = 0;       ///< 0: one for each core
   ProgressSink* progress = nullptr;
 };
 
@@ -39,21 +39,21 @@ struct SearchRequest {
 struct SearchCounts {
   std::int64_t combinations = 0;
   std::map<std::string, std::int64_t> rejected;  ///< by the first rule broken (spec/check.h)
-  std::int64_t repeated = 0;   ///< the same run as another combination
-  std::int64_t pruned = 0;     ///< cannot be among the best
-  std::int64_t estimated = 0;  ///< by closed form
-  std::int64_t unfit = 0;      ///< of these, do not fit in memory
-  std::int64_t timelines = 0;  ///< run as timelines
-  std::int64_t unfit_timelines = 0;  ///< of these, do not fit after all
-  double seconds = 0;          ///< until the closed forms were done
+  std::int64_t repeated = 0;                     ///< the same run as another combination
+  std::int64_t pruned = 0;                       ///< cannot be among the best
+  std::int64_t estimated = 0;                    ///< by closed form
+  std::int64_t unfit = 0;                        ///< of these, do not fit in memory
+  std::int64_t timelines = 0;                    ///< run as timelines
+  std::int64_t unfit_timelines = 0;              ///< of these, do not fit after all
+  double seconds = 0;                            ///< until the closed forms were done
   double timeline_seconds = 0;
 
   SearchCounts& operator+=(const SearchCounts& other);
 };
 
 struct FoundLayout {
-  Estimate estimate;             ///< by timeline
-  double closed_form_s = 0;      ///< step by closed form
+  Estimate estimate;                  ///< by timeline
+  double closed_form_s = 0;           ///< step by closed form
   std::int64_t closed_form_rank = 0;  ///< from 1
 };
 
@@ -71,7 +71,7 @@ struct SearchResult {
   std::optional<Estimate> nearest;  ///< where nothing fits: what needs the least memory
   std::vector<MemoryChoice> front;  ///< by memory, each faster than all before it (closed form, among those estimated)
   SearchCounts counts;
-  bool cancelled = false;           ///< stopped early (base/cancel.h): the best so far
+  bool cancelled = false;  ///< stopped early (base/cancel.h): the best so far
 };
 
 /// The sequences of a step where none are given: the smallest multiple of the devices with at least 4 Mi tokens, an

@@ -13,8 +13,8 @@ namespace filigree::plan {
 /// The distinct layers of a model and how often each occurs up to a position, so that the cost of any run of layers is
 /// a few multiplications.
 struct LayerRuns {
-  std::vector<spec::LayerKind> kinds;               ///< distinct
-  std::vector<std::vector<std::int64_t>> before;    ///< [kind][i]: layers of that kind among the first i
+  std::vector<spec::LayerKind> kinds;             ///< distinct
+  std::vector<std::vector<std::int64_t>> before;  ///< [kind][i]: layers of that kind among the first i
 };
 LayerRuns layer_runs(const spec::Model& model);
 

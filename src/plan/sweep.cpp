@@ -43,7 +43,8 @@ void SweepWorker::merge_into(SweepWorker& all) const {
     const Ranked& mine = by_memory[i];
     if (mine.step_s > 0 && (all.by_memory[i].step_s == 0 || mine.before(all.by_memory[i]))) all.by_memory[i] = mine;
   }
-  if (nearest.peak_memory > 0 && (all.nearest.peak_memory == 0 || less_memory(nearest, all.nearest))) all.nearest = nearest;
+  if (nearest.peak_memory > 0 && (all.nearest.peak_memory == 0 || less_memory(nearest, all.nearest)))
+    all.nearest = nearest;
 }
 
 Sweep::Sweep(const SearchRequest& request, const Candidates& candidates, const Estimator& estimator)

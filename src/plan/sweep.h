@@ -19,16 +19,16 @@ struct SweepWorker {
 
   spec::Layout layout;
   EstimateReuse reuse;
-  std::int64_t degrees = -1;             // those that `pipelines` and the numbers below hold for
+  std::int64_t degrees = -1;  // those that `pipelines` and the numbers below hold for
   bool repeats = false;
-  std::vector<std::int32_t> pipelines;   // that keep all rules and repeat no other
-  std::vector<std::int64_t> broken;      // pipelines by the rule that they break
-  std::int64_t repeated = 0;             // pipelines that keep all rules, but repeat another
-  std::vector<std::int64_t> rejected;    // combinations by rule, so far
+  std::vector<std::int32_t> pipelines;  // that keep all rules and repeat no other
+  std::vector<std::int64_t> broken;     // pipelines by the rule that they break
+  std::int64_t repeated = 0;            // pipelines that keep all rules, but repeat another
+  std::vector<std::int64_t> rejected;   // combinations by rule, so far
   SearchCounts counts;
   TopList top;
-  std::vector<Ranked> by_memory;         // the fastest in each GiB of peak memory; step_s 0: none
-  Ranked nearest;                        // of those that do not fit the one with least memory; peak_memory 0: none
+  std::vector<Ranked> by_memory;  // the fastest in each GiB of peak memory; step_s 0: none
+  Ranked nearest;                 // of those that do not fit the one with least memory; peak_memory 0: none
 };
 
 class Sweep {
@@ -61,7 +61,7 @@ class Sweep {
   int workers_ = 1;
   std::vector<std::pair<double, std::int64_t>> order_;  // bound and number of parallel degrees; empty: as numbered
   SweepWorker all_;
-  double threshold_ = 0;                                // of the best before this wave
+  double threshold_ = 0;  // of the best before this wave
   bool cancelled_ = false;
 };
 

@@ -118,8 +118,7 @@ constexpr std::array rules{
                [](L l, M) {
                  return fmt::format("layout: the zero-bubble schedule runs one chunk a stage, but vpp={}", l.vpp);
                }},
-    LayoutRule{"schedule",
-               [](L l, M) { return l.schedule == Schedule::zero_bubble && l.overlaps(Overlap::experts); },
+    LayoutRule{"schedule", [](L l, M) { return l.schedule == Schedule::zero_bubble && l.overlaps(Overlap::experts); },
                [](L, M) {
                  return std::string(
                      "layout: the zero-bubble schedule runs no forward beside a backward, so it cannot overlap expert "

@@ -14,10 +14,10 @@ enum class Dtype { fp32, tf32, bf16, fp16, fp8, fp4 };
 enum class Schedule { one_f_one_b, interleaved, zero_bubble, dualpipe_v };
 /// How tokens reach the ranks that hold their experts.
 enum class Dispatcher {
-  all_to_all,    ///< one copy for each (token, expert)
-  all_gather,    ///< every rank of the group gets every token
+  all_to_all,  ///< one copy for each (token, expert)
+  all_gather,  ///< every rank of the group gets every token
   hierarchical,  ///< all-gather between nodes, all-to-all inside (Ascend/MindSpeed: docs/features/hierarchical-alltoallv.md)
-  deduplicated   ///< one copy of a token a node, spread inside it (deepseek-ai/DeepEP)
+  deduplicated  ///< one copy of a token a node, spread inside it (deepseek-ai/DeepEP)
 };
 /// How context parallelism brings keys and values to the queries.
 enum class Context {
@@ -26,43 +26,44 @@ enum class Context {
 };
 /// Communication that is hidden behind computation.
 enum class Overlap {
-  gradients,    ///< data-parallel gradient reduction behind the backward pass
-  parameters,   ///< gathering of parameters behind the forward pass
-  tensor,       ///< tensor-parallel collectives behind the matrix products they feed
-  experts,      ///< expert communication behind another micro-batch (Ascend/MindSpeed: megatron-moe-fb-overlap.md)
-  shared,       ///< expert communication behind the shared expert of the same micro-batch
-  pipeline,     ///< sends between pipeline stages
-  context       ///< ring attention's exchange behind its attention
+  gradients,   ///< data-parallel gradient reduction behind the backward pass
+  parameters,  ///< gathering of parameters behind the forward pass
+  tensor,      ///< tensor-parallel collectives behind the matrix products they feed
+  experts,     ///< expert communication behind another micro-batch (Ascend/MindSpeed: megatron-moe-fb-overlap.md)
+  shared,      ///< expert communication behind the shared expert of the same micro-batch
+  pipeline,    ///< sends between pipeline stages
+  context      ///< ring attention's exchange behind its attention
 };
 /// Parts of a layer, named for recomputation and swapping.
 enum class Part {
-  norms,           ///< outputs of the norms
-  attention,       ///< the attention kernel, between its projections
-  qkv_up,          ///< query/key/value (latent attention: the up-projections)
-  activation,      ///< the non-linearity of dense and expert feed-forward
-  permute,         ///< tokens in expert order, with their communication
-  experts,         ///< the whole routed path
-  layer            ///< the whole layer: only its input is kept
+  norms,       ///< outputs of the norms
+  attention,   ///< the attention kernel, between its projections
+  qkv_up,      ///< query/key/value (latent attention: the up-projections)
+  activation,  ///< the non-linearity of dense and expert feed-forward
+  permute,     ///< tokens in expert order, with their communication
+  experts,     ///< the whole routed path
+  layer        ///< the whole layer: only its input is kept
 };
 
 std::string_view dtype_name(Dtype dtype);
 double dtype_bytes(Dtype dtype);
 
 struct Layout {
-  std::int64_t tp = 1;        ///< tensor parallel
-  std::int64_t pp = 1;        ///< pipeline stages
-  std::int64_t vpp = 1;       ///< chunks a stage
-  std::int64_t cp = 1;        ///< context parallel
-  std::int64_t ep = 1;        ///< expert parallel
-  std::int64_t etp = 1;       ///< tensor parallel inside an expert
-  std::int64_t dp = 0;        ///< data parallel; 0: devices / (tp·cp·pp)
-  std::int64_t devices = 0;   ///< 0: tp·cp·pp·dp
-  bool tp_extends_ep = false; ///< experts are spread over tp·ep ranks (Ascend/MindSpeed: --moe-tp-extend-ep)
-  std::int64_t zero = 1;      ///< ZeRO stage over the data-parallel group: 0 nothing, 1 optimizer, 2 gradients, 3 parameters
-  bool sp = true;             ///< sequence parallelism: norms and residuals are split over tp
-  std::int64_t mbs = 1;       ///< sequences in one micro-batch
-  std::int64_t gbs = 0;       ///< sequences in one step
-  std::int64_t seq = 4096;    ///< tokens in one sequence
+  std::int64_t tp = 1;         ///< tensor parallel
+  std::int64_t pp = 1;         ///< pipeline stages
+  std::int64_t vpp = 1;        ///< chunks a stage
+  std::int64_t cp = 1;         ///< context parallel
+  std::int64_t ep = 1;         ///< expert parallel
+  std::int64_t etp = 1;        ///< tensor parallel inside an expert
+  std::int64_t dp = 0;         ///< data parallel; 0: devices / (tp·cp·pp)
+  std::int64_t devices = 0;    ///< 0: tp·cp·pp·dp
+  bool tp_extends_ep = false;  ///< experts are spread over tp·ep ranks (Ascend/MindSpeed: --moe-tp-extend-ep)
+  std::int64_t zero =
+      1;                 ///< ZeRO stage over the data-parallel group: 0 nothing, 1 optimizer, 2 gradients, 3 parameters
+  bool sp = true;        ///< sequence parallelism: norms and residuals are split over tp
+  std::int64_t mbs = 1;  ///< sequences in one micro-batch
+  std::int64_t gbs = 0;  ///< sequences in one step
+  std::int64_t seq = 4096;  ///< tokens in one sequence
   Schedule schedule = Schedule::one_f_one_b;
   std::vector<Part> recompute;
   std::int64_t recompute_layers = 0;  ///< only the first n layers of a chunk recompute; 0: all
@@ -71,20 +72,21 @@ struct Layout {
   Dispatcher dispatcher = Dispatcher::all_to_all;
   Context context = Context::ring;
   std::vector<Overlap> overlap;
-  Dtype dtype = Dtype::bf16;          ///< of matrix products
+  Dtype dtype = Dtype::bf16;  ///< of matrix products
   Dtype activation_dtype = Dtype::bf16;
   Dtype parameter_dtype = Dtype::bf16;
-  Dtype gradient_dtype = Dtype::fp32; ///< kept and reduced
-  double optimizer_bytes = 12;        ///< a parameter: float32 master and two moments
-  bool fused = true;                  ///< fused norms, rotary embedding, SwiGLU, permutation, cross-entropy
-  bool flash_attention = true;        ///< scores never reach memory
+  Dtype gradient_dtype = Dtype::fp32;  ///< kept and reduced
+  double optimizer_bytes = 12;         ///< a parameter: float32 master and two moments
+  bool fused = true;                   ///< fused norms, rotary embedding, SwiGLU, permutation, cross-entropy
+  bool flash_attention = true;         ///< scores never reach memory
   bool dropout = false;
-  bool graphs = false;                ///< device graphs: no launch cost on the host
-  bool cross_entropy_fused = true;    ///< logits stay in the activation dtype
-  std::vector<std::int64_t> stages;   ///< layers a chunk, in model order; empty: as even as can be
-  std::int64_t noop_layers = 0;       ///< empty layers that make the count divide
-  bool expert_placement = false;      ///< experts are re-placed periodically by measured load (Ascend/MindSpeed: expert_placement/planner.py)
-  double capacity_factor = 0;         ///< drop-and-pad at this factor; 0: dropless
+  bool graphs = false;               ///< device graphs: no launch cost on the host
+  bool cross_entropy_fused = true;   ///< logits stay in the activation dtype
+  std::vector<std::int64_t> stages;  ///< layers a chunk, in model order; empty: as even as can be
+  std::int64_t noop_layers = 0;      ///< empty layers that make the count divide
+  bool expert_placement =
+      false;  ///< experts are re-placed periodically by measured load (Ascend/MindSpeed: expert_placement/planner.py)
+  double capacity_factor = 0;  ///< drop-and-pad at this factor; 0: dropless
 
   bool overlaps(Overlap what) const;
   bool recomputes(Part what) const;
@@ -137,28 +139,24 @@ struct Layout {
 template <>
 struct filigree::EnumNames<filigree::spec::Dtype> {
   using E = filigree::spec::Dtype;
-  static constexpr std::array<std::pair<E, std::string_view>, 6> table{{{E::fp32, "fp32"},
-                                                                         {E::tf32, "tf32"},
-                                                                         {E::bf16, "bf16"},
-                                                                         {E::fp16, "fp16"},
-                                                                         {E::fp8, "fp8"},
-                                                                         {E::fp4, "fp4"}}};
+  static constexpr std::array<std::pair<E, std::string_view>, 6> table{
+      {{E::fp32, "fp32"}, {E::tf32, "tf32"}, {E::bf16, "bf16"}, {E::fp16, "fp16"}, {E::fp8, "fp8"}, {E::fp4, "fp4"}}};
 };
 template <>
 struct filigree::EnumNames<filigree::spec::Schedule> {
   using E = filigree::spec::Schedule;
   static constexpr std::array<std::pair<E, std::string_view>, 4> table{{{E::one_f_one_b, "1f1b"},
-                                                                         {E::interleaved, "interleaved"},
-                                                                         {E::zero_bubble, "zero-bubble"},
-                                                                         {E::dualpipe_v, "dualpipe-v"}}};
+                                                                        {E::interleaved, "interleaved"},
+                                                                        {E::zero_bubble, "zero-bubble"},
+                                                                        {E::dualpipe_v, "dualpipe-v"}}};
 };
 template <>
 struct filigree::EnumNames<filigree::spec::Dispatcher> {
   using E = filigree::spec::Dispatcher;
   static constexpr std::array<std::pair<E, std::string_view>, 4> table{{{E::all_to_all, "all-to-all"},
-                                                                         {E::all_gather, "all-gather"},
-                                                                         {E::hierarchical, "hierarchical"},
-                                                                         {E::deduplicated, "deduplicated"}}};
+                                                                        {E::all_gather, "all-gather"},
+                                                                        {E::hierarchical, "hierarchical"},
+                                                                        {E::deduplicated, "deduplicated"}}};
 };
 template <>
 struct filigree::EnumNames<filigree::spec::Context> {
@@ -170,21 +168,21 @@ template <>
 struct filigree::EnumNames<filigree::spec::Overlap> {
   using E = filigree::spec::Overlap;
   static constexpr std::array<std::pair<E, std::string_view>, 7> table{{{E::gradients, "gradients"},
-                                                                         {E::parameters, "parameters"},
-                                                                         {E::tensor, "tensor"},
-                                                                         {E::experts, "experts"},
-                                                                         {E::shared, "shared"},
-                                                                         {E::pipeline, "pipeline"},
-                                                                         {E::context, "context"}}};
+                                                                        {E::parameters, "parameters"},
+                                                                        {E::tensor, "tensor"},
+                                                                        {E::experts, "experts"},
+                                                                        {E::shared, "shared"},
+                                                                        {E::pipeline, "pipeline"},
+                                                                        {E::context, "context"}}};
 };
 template <>
 struct filigree::EnumNames<filigree::spec::Part> {
   using E = filigree::spec::Part;
   static constexpr std::array<std::pair<E, std::string_view>, 7> table{{{E::norms, "norms"},
-                                                                         {E::attention, "attention"},
-                                                                         {E::qkv_up, "qkv-up"},
-                                                                         {E::activation, "activation"},
-                                                                         {E::permute, "permute"},
-                                                                         {E::experts, "experts"},
-                                                                         {E::layer, "layer"}}};
+                                                                        {E::attention, "attention"},
+                                                                        {E::qkv_up, "qkv-up"},
+                                                                        {E::activation, "activation"},
+                                                                        {E::permute, "permute"},
+                                                                        {E::experts, "experts"},
+                                                                        {E::layer, "layer"}}};
 };

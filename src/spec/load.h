@@ -18,9 +18,9 @@ enum class LoadKind {
 
 struct Load {
   LoadKind kind = LoadKind::balanced;
-  double parameter = 0;      ///< of zipf and dirichlet
-  std::string trace;         ///< CSV with columns step, layer, expert, tokens
-  std::int64_t samples = 64; ///< Monte Carlo draws
+  double parameter = 0;       ///< of zipf and dirichlet
+  std::string trace;          ///< CSV with columns step, layer, expert, tokens
+  std::int64_t samples = 64;  ///< Monte Carlo draws
   std::int64_t seed = 0;
 
   template <class Self, class Visitor>
@@ -39,8 +39,8 @@ template <>
 struct filigree::EnumNames<filigree::spec::LoadKind> {
   using E = filigree::spec::LoadKind;
   static constexpr std::array<std::pair<E, std::string_view>, 5> table{{{E::balanced, "balanced"},
-                                                                         {E::uniform, "uniform"},
-                                                                         {E::zipf, "zipf"},
-                                                                         {E::dirichlet, "dirichlet"},
-                                                                         {E::trace, "trace"}}};
+                                                                        {E::uniform, "uniform"},
+                                                                        {E::zipf, "zipf"},
+                                                                        {E::dirichlet, "dirichlet"},
+                                                                        {E::trace, "trace"}}};
 };

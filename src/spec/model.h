@@ -103,18 +103,18 @@ struct Model {
   std::int64_t vocabulary = 0;
   Attention attention;
   FeedForwardKind feed_forward = FeedForwardKind::swiglu;
-  std::int64_t dense_width = 0;     ///< feed-forward width of dense layers
-  std::int64_t dense_prefix = 0;    ///< leading layers that are dense although the model has experts
-  std::int64_t expert_period = 1;   ///< after the prefix every n-th layer has experts
+  std::int64_t dense_width = 0;    ///< feed-forward width of dense layers
+  std::int64_t dense_prefix = 0;   ///< leading layers that are dense although the model has experts
+  std::int64_t expert_period = 1;  ///< after the prefix every n-th layer has experts
   std::optional<Experts> experts;
   std::optional<Mamba> mamba;
-  std::string layer_pattern;        ///< hybrid models: M = Mamba-2, E = experts, * = attention, - = dense
-  std::int64_t mtp_layers = 0;      ///< multi-token-prediction modules (DeepSeek-V3, arXiv 2412.19437 §2.2)
+  std::string layer_pattern;    ///< hybrid models: M = Mamba-2, E = experts, * = attention, - = dense
+  std::int64_t mtp_layers = 0;  ///< multi-token-prediction modules (DeepSeek-V3, arXiv 2412.19437 §2.2)
   std::int64_t max_positions = 0;
-  bool learned_positions = false;   ///< GPT: max_positions × hidden trained numbers
+  bool learned_positions = false;  ///< GPT: max_positions × hidden trained numbers
   bool tied_embeddings = false;
-  bool layer_norm = false;          ///< LayerNorm with a bias (2·hidden) where others have RMSNorm (hidden)
-  bool sandwich_norm = false;       ///< a second norm after each sub-layer
+  bool layer_norm = false;     ///< LayerNorm with a bias (2·hidden) where others have RMSNorm (hidden)
+  bool sandwich_norm = false;  ///< a second norm after each sub-layer
   bool feed_forward_bias = false;
 
   template <class Self, class Visitor>
