@@ -8,7 +8,6 @@ function(filigree_find package)
 endfunction()
 
 filigree_find(fmt)
-filigree_find(spdlog)
 filigree_find(nlohmann_json)
 filigree_find(Threads)
 if(FILIGREE_PROGRAM)
