@@ -66,7 +66,6 @@ struct Layout {
   std::int64_t seq = 4096;  ///< tokens in one sequence
   Schedule schedule = Schedule::one_f_one_b;
   std::vector<Part> recompute;
-  std::int64_t recompute_layers = 0;  ///< only the first n layers of a chunk recompute; 0: all
   std::vector<Part> swap;             ///< to host memory and back
   bool offload_optimizer = false;
   Dispatcher dispatcher = Dispatcher::all_to_all;
@@ -111,7 +110,6 @@ struct Layout {
     v.optional("seq", self.seq, "tokens in a sequence", at_least(1));
     v.optional("schedule", self.schedule, "pipeline schedule");
     v.optional("recompute", self.recompute, "parts computed again in the backward pass");
-    v.optional("recompute_layers", self.recompute_layers, "layers a chunk that recompute; 0: all", non_negative);
     v.optional("swap", self.swap, "parts kept in host memory");
     v.optional("offload_optimizer", self.offload_optimizer, "optimizer state in host memory");
     v.optional("dispatcher", self.dispatcher, "how tokens reach experts");
