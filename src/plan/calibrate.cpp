@@ -249,6 +249,22 @@ void add_curves(Accelerator& accelerator, const OperatorTimings& timings) {
   }
 }
 
+using Sources = std::map<std::string, std::string>;
+
+/// Takes a figure out of the notes on where figures come from; a note may stand for several: "matrix, attention".
+void forget_source(Sources& sources, const std::string& figure) {
+  Sources kept;
+  for (const auto& [key, note] : sources) {
+    std::vector<std::string> figures;
+    for (const std::string& part : text::split(key, ',')) {
+      const std::string_view name = text::trim(part);
+      if (name != figure) figures.emplace_back(name);
+    }
+    if (!figures.empty()) kept[text::join(figures, ", ")] = note;
+  }
+  sources = std::move(kept);
+}
+
 /// The work of one calibration.
 class Calibrator {
  public:
@@ -381,6 +397,17 @@ class Calibrator {
                                 is_attention(group.kind) ? " of each pass" : "");
   }
 
+  /// Whether nothing is left of what the old note of a figure was about: curves of other dtypes may keep it.
+  bool replaces(const Accelerator& accelerator, const std::string& key) const {
+    const std::string figure = key.substr(0, key.find('.'));
+    if (figure != "matrix" && figure != "grouped") return true;
+    const auto& curves = figure == "matrix" ? accelerator.matrix : accelerator.grouped;
+    return std::all_of(curves.begin(), curves.end(), [&](const auto& curve) {
+      const auto group = groups_.find(figure + "." + curve.first);
+      return group != groups_.end() && group->second.fitted;
+    });
+  }
+
   /// Lowers rates to what long runs sustain, and says where figures come from.
   void finish(Cluster& cluster) const {
     const std::string file = std::filesystem::path(timings_.where).filename().string();
@@ -396,11 +423,13 @@ class Calibrator {
         max = rounded(max * options_.sustained);
         note += fmt::format("; then max times {} for the clock of long runs", options_.sustained);
       }
-      auto& sources = group.kind == OperatorKind::transfer ? cluster.sources : cluster.accelerator.sources;
+      Sources& sources = group.kind == OperatorKind::transfer ? cluster.sources : cluster.accelerator.sources;
+      if (replaces(cluster.accelerator, key)) forget_source(sources, key.substr(0, key.find('.')));
       sources[key] = note;
       if (starts_kernels(group)) kernel_rows += group.rows.size();
     }
     if (kernel_rows > 0) {
+      forget_source(cluster.accelerator.sources, "kernel_us");
       cluster.accelerator.sources["kernel_us"] =
           fmt::format("fitted to {} rows of {}, shared by all operators", kernel_rows, origin);
     }
