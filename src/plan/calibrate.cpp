@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "plan/minimise.h"
+#include "plan/calibrate_fit.h"
 
 namespace filigree::plan {
 namespace {
@@ -19,23 +19,6 @@ namespace {
 using spec::Accelerator;
 using spec::Cluster;
 using spec::MatrixCurve;
-
-/// A figure to fit; searched for by its logarithm.
-struct Parameter {
-  double* value;
-  double low, high;
-};
-
-/// Rows that share figures, and their fit.
-struct Group {
-  OperatorKind kind = OperatorKind::matrix;  // attention: forward, for both passes
-  spec::Dtype dtype = spec::Dtype::bf16;
-  std::vector<OperatorTiming> rows;  // that the fit sees
-  std::int64_t least_rows = 0;
-  std::string key;  // of its note among the sources
-  bool fitted = false;
-  double error = 0;
-};
 
 constexpr std::array kElementwise{"copy", "add", "rmsnorm", "swiglu", "permute", "cast"};
 
@@ -53,148 +36,8 @@ std::string left_out(const OperatorTiming& row) {
   return typical ? std::string() : "not fitted: no typical elementwise operator; shown for comparison";
 }
 
-Rates rates_for(const Accelerator& accelerator, spec::Dtype dtype) {
-  spec::Layout layout;
-  layout.dtype = dtype;
-  return resolve_rates(accelerator, layout);
-}
-
-/// A dtype for rows that have none.
-spec::Dtype any_dtype(const Accelerator& accelerator) {
-  for (const auto& curve : accelerator.matrix) {
-    const auto dtype = enum_from_name<spec::Dtype>(curve.first);
-    if (dtype && accelerator.peak_tflops.contains(curve.first)) return *dtype;
-  }
-  fail("accelerator {}: has no matrix curve with a peak of the same dtype", accelerator.name);
-}
-
-double computed(const Cluster& cluster, const Rates& rates, const OperatorTiming& row) {
-  if (row.kind == OperatorKind::transfer) return row.bytes / (1e9 * cluster.host_gb_s);
-  if (row.name == "launch_graph") return rates.kernel;
-  return row.kind == OperatorKind::launch ? 1e-6 * cluster.accelerator.host_us : computed_seconds(rates, row);
-}
-
-double mean_error(const Cluster& cluster, const Group& group) {
-  const Rates rates = rates_for(cluster.accelerator, group.dtype);
-  double sum = 0;
-  for (const OperatorTiming& row : group.rows) sum += std::abs(computed(cluster, rates, row) / row.seconds - 1);
-  return sum / static_cast<double>(group.rows.size());
-}
-
-std::vector<Parameter> parameters_of(Cluster& cluster, const Group& group) {
-  Accelerator& a = cluster.accelerator;
-  const std::string dtype(spec::dtype_name(group.dtype));
-  const auto curve = [](MatrixCurve& c) {
-    return std::vector<Parameter>{{&c.max, 0.01, 1}, {&c.k_fill, 1, 5000}, {&c.tile, 8, 512}, {&c.memory, 0.01, 1}};
-  };
-  spec::AttentionCurve& attention = a.attention;
-  switch (group.kind) {
-    case OperatorKind::matrix:
-      return curve(a.matrix.at(dtype));
-    case OperatorKind::grouped:
-      return curve(a.grouped.at(dtype));
-    case OperatorKind::attention_forward:
-    case OperatorKind::attention_backward:
-      return {{&attention.forward, 0.01, 1},
-              {&attention.backward, 0.01, 1},
-              {&attention.forward_fill, 1, 20000},
-              {&attention.backward_fill, 1, 20000},
-              {&attention.causal_tail, 1e-3, 10}};
-    case OperatorKind::memory:
-      return {{&a.memory_efficiency, 0.01, 1}};
-    case OperatorKind::transfer:
-      return {{&cluster.host_gb_s, 0.01, 1e5}};
-    case OperatorKind::launch:
-      return {{&a.host_us, 0.01, 1e4}};
-  }
-  return {};
-}
-
-/// Moves the group's figures to where the mean error is least.
-void fit_parameters(Cluster& cluster, const Group& group, int restarts) {
-  const std::vector<Parameter> parameters = parameters_of(cluster, group);
-  std::vector<double> start;
-  for (const Parameter& p : parameters) start.push_back(std::log(std::clamp(*p.value, p.low, p.high)));
-  const auto set = [&parameters](std::span<const double> x) {
-    double outside = 0;
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      const Parameter& p = parameters[i];
-      const double inside = std::clamp(x[i], std::log(p.low), std::log(p.high));
-      outside += std::abs(x[i] - inside);
-      *p.value = std::exp(inside);
-    }
-    return outside;
-  };
-  const auto objective = [&](std::span<const double> x) {
-    const double outside = set(x);
-    return mean_error(cluster, group) + 0.01 * outside;
-  };
-  set(minimise(objective, start, {0.2, 1e-7, 3000, restarts}));
-}
-
-/// As fit_parameters, with the rows' rounding of grouped products tried one by one.
-void fit_group(Cluster& cluster, const Group& group, int restarts) {
-  if (group.kind != OperatorKind::grouped) return fit_parameters(cluster, group, restarts);
-  const std::string dtype(spec::dtype_name(group.dtype));
-  fit_parameters(cluster, group, restarts);
-  Cluster best = cluster;
-  double least = mean_error(best, group);
-  for (const double row_tile : {1.0, 16.0, 32.0, 64.0, 128.0, 256.0}) {
-    Cluster trial = cluster;
-    trial.accelerator.grouped.at(dtype).row_tile = row_tile;
-    fit_parameters(trial, group, restarts);
-    const double error = mean_error(trial, group);
-    // Measurements with multiples of 128 rows tell nothing of smaller roundings: only a real gain counts.
-    if (error < least * 0.98) {
-      least = error;
-      best = trial;
-    }
-  }
-  cluster = best;
-}
-
-bool starts_kernels(const Group& group) {
-  return group.kind != OperatorKind::transfer && group.kind != OperatorKind::launch;
-}
-
-/// The groups' mean errors with kernel_us given and all else fitted.
-double fit_with_kernel(Cluster& cluster, const std::vector<const Group*>& groups, double kernel_us) {
-  cluster.accelerator.kernel_us = kernel_us;
-  double sum = 0;
-  for (const Group* group : groups) {
-    fit_parameters(cluster, *group, 1);
-    sum += mean_error(cluster, *group);
-  }
-  return sum / static_cast<double>(groups.size());
-}
-
-/// kernel_us is shared by all operators: a search around the fits of all else.
-void fit_kernel(Cluster& cluster, const std::vector<const Group*>& groups) {
-  double best = std::max(0.2, cluster.accelerator.kernel_us), least = fit_with_kernel(cluster, groups, best);
-  for (double ratio = 2; ratio > 1.02; ratio = std::sqrt(ratio)) {
-    for (const double factor : {ratio, 1 / ratio}) {
-      double trial_us = best * factor;
-      while (trial_us > 0.05 && trial_us < 100) {
-        Cluster trial = cluster;
-        const double error = fit_with_kernel(trial, groups, trial_us);
-        if (error >= least) break;
-        least = error, best = trial_us, cluster = trial;
-        trial_us *= factor;
-      }
-    }
-  }
-  cluster.accelerator.kernel_us = best;
-}
-
-double rounded(double value) {
-  if (value <= 0) return value;
-  const double unit = std::pow(10.0, std::floor(std::log10(value)) - 3);
-  // A whole number of units, or of their inverses, so that 0.7371 is written with four digits.
-  return unit >= 1 ? std::round(value / unit) * unit : std::round(value / unit) / std::round(1 / unit);
-}
-
-Group make_group(const OperatorTiming& row) {
-  Group group;
+FitGroup make_group(const OperatorTiming& row) {
+  FitGroup group;
   group.kind = row.kind == OperatorKind::attention_backward ? OperatorKind::attention_forward : row.kind;
   group.dtype = row.dtype;
   const std::string dtype(spec::dtype_name(row.dtype));
@@ -223,7 +66,7 @@ Group make_group(const OperatorTiming& row) {
 }
 
 /// Whether there are enough rows; attention needs them of both passes.
-bool enough(const Group& group) {
+bool enough(const FitGroup& group) {
   const auto count = [&group](OperatorKind kind) {
     return std::count_if(group.rows.begin(), group.rows.end(),
                          [kind](const OperatorTiming& r) { return r.kind == kind; });
@@ -321,38 +164,28 @@ class Calibrator {
     for (std::size_t i = 0; i < timings_.rows.size(); ++i) {
       const OperatorTiming& row = timings_.rows[i];
       if (!left_out(row).empty()) continue;
-      Group group = make_group(row);
+      FitGroup group = make_group(row);
       if (group.kind != OperatorKind::matrix && group.kind != OperatorKind::grouped) {
         group.dtype = any_dtype(before_.accelerator);
       }
-      Group& kept = groups_.emplace(group.key, group).first->second;
+      FitGroup& kept = groups_.emplace(group.key, group).first->second;
       if (!held_out_[i]) kept.rows.push_back(row);
     }
   }
 
   void fit_all(Cluster& cluster) {
-    std::vector<const Group*> with_kernels;
+    std::vector<FitGroup*> groups;
     for (auto& [key, group] : groups_) {
       group.fitted = enough(group);
-      if (!group.fitted) continue;
-      fit_group(cluster, group, 1);
-      if (starts_kernels(group)) with_kernels.push_back(&group);
+      groups.push_back(&group);
     }
-    if (!with_kernels.empty()) fit_kernel(cluster, with_kernels);
-    for (const Group* group : with_kernels) fit_group(cluster, *group, 3);
-    for (auto& [key, group] : groups_) {
-      if (!group.fitted) continue;
-      for (const Parameter& p : parameters_of(cluster, group)) *p.value = rounded(*p.value);
-    }
-    cluster.accelerator.kernel_us = rounded(cluster.accelerator.kernel_us);
-    for (auto& [key, group] : groups_) {
-      if (!group.rows.empty()) group.error = mean_error(cluster, group);
-    }
+    fit_groups(cluster, groups);
   }
 
   double time(const Cluster& cluster, const OperatorTiming& row) const {
     const bool typed = row.kind == OperatorKind::matrix || row.kind == OperatorKind::grouped;
-    return computed(cluster, rates_for(cluster.accelerator, typed ? row.dtype : any_dtype(cluster.accelerator)), row);
+    return computed_seconds(cluster, rates_for(cluster.accelerator, typed ? row.dtype : any_dtype(cluster.accelerator)),
+                            row);
   }
 
   static void count(TimingError& error, double computed, double measured) {
@@ -390,7 +223,7 @@ class Calibrator {
     return families;
   }
 
-  static void describe(const Group& group, TimingFamily& family) {
+  static void describe(const FitGroup& group, TimingFamily& family) {
     family.fitted = group.fitted;
     if (group.fitted) return;
     family.remark = fmt::format("kept as it was: {} rows, a fit needs {}{}", group.rows.size(), group.least_rows,
@@ -439,7 +272,7 @@ class Calibrator {
   CalibrateOptions options_;
   Cluster before_;
   std::vector<bool> held_out_;
-  std::map<std::string, Group> groups_;
+  std::map<std::string, FitGroup> groups_;
 };
 
 }  // namespace
