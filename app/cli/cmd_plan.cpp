@@ -10,10 +10,12 @@ void setup_plan(CLI::App& app) {
                         "--layout tp=8,pp=16,vpp=2,ep=4,mbs=2"});
   plan->require_subcommand(1);
   setup_plan_estimate(*plan);
+  setup_plan_search(*plan);
   setup_plan_explain(*plan);
   setup_plan_ablate(*plan);
   setup_plan_validate(*plan);
   setup_plan_calibrate(*plan);
+  setup_plan_demo(*plan);
 }
 
 }  // namespace filigree::cli

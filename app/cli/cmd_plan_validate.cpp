@@ -15,19 +15,10 @@ namespace filigree::cli {
 namespace {
 
 /// The paper's two figures against ours, from the run that `plan ablate` shows.
-std::vector<plan::Headline> headlines() {
+std::vector<plan::Headline> paper_headlines() {
   plan::AblationRun run = plan::load_ablation(find_recipe("runs", "pangu-ablation"));
   run.variations.clear();
-  if (!run.published) return {};
-  const plan::Ablation ablation = plan::ablate(run);
-  const auto headline = [&](const std::string& end, double measured, const plan::AblationStep& step) {
-    return plan::Headline{fmt::format("{} × {}, {}", ablation.model.name, ablation.cluster.accelerator.name, end),
-                          measured, step.estimate.mfu, ""};
-  };
-  std::vector<plan::Headline> both{headline("baseline", run.published->baseline_mfu, ablation.steps.front()),
-                                   headline("optimised", run.published->optimised_mfu, ablation.steps.back())};
-  both.back().note = "settings that are not published are assumed: see filigree plan ablate";
-  return both;
+  return plan::headlines(plan::ablate(run));
 }
 
 struct Options {
@@ -41,7 +32,7 @@ void run(const Options& options) {
   const std::filesystem::path folder = shipped ? recipes_folder() / "measured" : std::filesystem::path(options.data);
   plan::Validation validation;
   for (const plan::MeasuredSet& set : plan::load_measured(folder)) validation.sets.push_back(plan::validate(set));
-  if (shipped) validation.headlines = headlines();
+  if (shipped) validation.headlines = paper_headlines();
   if (!options.plot.empty()) {
     render(plan::validation_plot(validation), options.plot);
     report_written(options.plot);

@@ -12,6 +12,7 @@ void setup_completion(CLI::App& app);
 /// `filigree plan` and the commands below it.
 void setup_plan(CLI::App& app);
 void setup_plan_estimate(CLI::App& plan);
+void setup_plan_search(CLI::App& plan);
 void setup_plan_explain(CLI::App& plan);
 void setup_plan_ablate(CLI::App& plan);
 void setup_plan_validate(CLI::App& plan);

@@ -20,6 +20,15 @@
 namespace filigree::gnuplot {
 namespace {
 
+/// The text, cut with an ellipsis where it would not fit into so many pixels. A character takes about 7.4 of them.
+std::string cut_to_width(const std::string& text, int pixels) {
+  const std::size_t most = static_cast<std::size_t>(std::max(8.0, pixels / 7.4));
+  if (text.size() <= most) return text;
+  std::size_t end = most - 1;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;  // not inside a character
+  return text.substr(0, end) + "…";
+}
+
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
@@ -231,7 +240,8 @@ std::string head(const PlotFrame& frame, ImageFormat format, const std::vector<L
     top += kTitleLine;
   }
   if (!frame.subtitle.empty()) {
-    out += label_at(frame, kMargin, top + 6, frame.subtitle, fmt::format("left tc rgb '{}'", kDim));
+    out += label_at(frame, kMargin, top + 6, cut_to_width(frame.subtitle, frame.width - 2 * kMargin),
+                    fmt::format("left tc rgb '{}'", kDim));
     top += kSubtitleLine;
   }
   if (!legend.empty()) {

@@ -242,7 +242,7 @@ LayerCost dit_block_cost(const DitContext& c, bool dual) {
 
 LayerCost dit_embedding_cost(const DitContext& c) {
   const Sizes s = sizes(c);
-  LayerBuilder b(c.layer);
+  LayerBuilder b(c.layer, false);
   b.half(Half::attention);
   const double patch = static_cast<double>(c.dit.patch_size * c.dit.patch_size * c.dit.in_channels);
   const double pooled = static_cast<double>(c.dit.text_emb_dim),
@@ -263,7 +263,7 @@ LayerCost dit_embedding_cost(const DitContext& c) {
 
 LayerCost dit_final_cost(const DitContext& c) {
   const Sizes s = sizes(c);
-  LayerBuilder b(c.layer);
+  LayerBuilder b(c.layer, false);
   b.half(Half::mlp);
   const double patch = static_cast<double>(c.dit.patch_size * c.dit.patch_size * c.dit.out_channels);
   const double rows = s.I / s.split;

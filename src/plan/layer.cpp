@@ -79,6 +79,7 @@ void add_unfused_attention(LayerBuilder& b, const LayerContext& c, const Sizes& 
   // Heads are brought together before the products and apart after them.
   const double qkv = s.T * heads * static_cast<double>(2 * a.head_dim + 2 * a.v_head_dim);
   b.element(2 * s.e * qkv, 2 * s.e * qkv, 3, 3);
+  b.keep_always(s.e * s.T * heads * static_cast<double>(a.v_head_dim));  // input of the output projection
   b.no_part();
 }
 
@@ -375,7 +376,7 @@ LayerCost layer_cost(const LayerContext& c, spec::LayerKind kind) {
 
 LayerCost embedding_cost(const LayerContext& c) {
   const Sizes s = sizes(c);
-  LayerBuilder b(c);
+  LayerBuilder b(c, false);
   b.half(Half::attention);
   const double mask = c.layout.dropout ? 1 : 0;
   b.element(2 * s.e * s.T * s.D, 3 * s.e * s.T * s.D, 3, 4, Module::head);
@@ -395,7 +396,7 @@ LayerCost head_cost(const LayerContext& c) {
   const bool narrow = rates.operand_bytes < s.e;
   if (narrow) rates = wide_rates(c.rates);
   const LayerContext wide{c.model, c.layout, rates, c.network, c.imbalance, c.memory_imbalance, c.host_bytes_per_s};
-  LayerBuilder b(wide);
+  LayerBuilder b(wide, false);
   b.half(Half::mlp);
   add_norm(b, s, true);
   b.matrix(Module::head, s.T, V, s.D);
@@ -410,7 +411,8 @@ LayerCost head_cost(const LayerContext& c) {
     b.cost().activation_bytes += (s.e + 4) * logits;
   }
   LayerCost cost = b.finish();
-  cost.dense_parameters = static_cast<double>(c.model.hidden) * (c.model.tied_embeddings && c.layout.pp == 1 ? 0 : V);
+  const double norm = c.model.layer_norm ? 2 : 1;
+  cost.dense_parameters = s.D * (c.model.tied_embeddings && c.layout.pp == 1 ? 0 : V) + norm * s.D;
   return cost;
 }
 

@@ -7,8 +7,8 @@ namespace filigree::plan {
 using spec::Overlap;
 using spec::Part;
 
-LayerBuilder::LayerBuilder(const LayerContext& context) : context_(context) {
-  whole_layer_ = context.layout.recomputes(Part::layer);
+LayerBuilder::LayerBuilder(const LayerContext& context, bool in_layer) : context_(context) {
+  whole_layer_ = in_layer && context.layout.recomputes(Part::layer);
   recomputed_ = whole_layer_;
   element_bytes_ = spec::dtype_bytes(context.layout.activation_dtype);
 }

@@ -17,7 +17,8 @@ enum class Edge : std::uint8_t { enter, leave };
 
 class LayerBuilder {
  public:
-  explicit LayerBuilder(const LayerContext& context);
+  /// `in_layer`: false for the embedding and the head, which recomputation of whole layers leaves alone.
+  explicit LayerBuilder(const LayerContext& context, bool in_layer = true);
 
   /// Which half the next operators belong to, and which part they are recomputed with.
   void half(Half which) { half_ = which; }
@@ -44,7 +45,8 @@ class LayerBuilder {
 
   /// Activations kept for the backward pass unless their part is recomputed or swapped.
   void keep(spec::Part part, double bytes);
-  void keep_always(double bytes) { cost_.activation_bytes += bytes; }
+  /// Kept unless the whole layer is recomputed.
+  void keep_always(double bytes) { (whole_layer_ ? dropped_bytes_ : cost_.activation_bytes) += bytes; }
 
   LayerCost& cost() { return cost_; }
   LayerCost finish();

@@ -78,11 +78,22 @@ Model gpt_model(std::int64_t hidden, std::int64_t heads, std::int64_t layers, st
   return model;
 }
 
+/// A whole number of at least `low` that leaves room for products.
+std::int64_t bounded(const Csv& csv, std::size_t r, std::string_view column, std::int64_t low) {
+  constexpr std::int64_t kHigh = std::int64_t{1} << 24;
+  const std::int64_t value = csv.integer(r, column);
+  if (value < low || value > kHigh) {
+    fail("{}: line {}, column '{}': must be between {} and {}, got {}", csv.where, csv.lines[r], column, low, kHigh,
+         value);
+  }
+  return value;
+}
+
 MeasuredRow gpt_row(const Csv& csv, std::size_t r, const SetSettings& settings) {
   MeasuredRow row;
-  const auto get = [&](std::string_view column) { return csv.integer(r, column); };
+  const auto get = [&](std::string_view column) { return bounded(csv, r, column, 1); };
   const std::int64_t heads = get("attention heads"), hidden = get("hidden size");
-  if (heads < 1 || hidden % heads != 0) {
+  if (hidden % heads != 0) {
     fail("{}: line {}: hidden size {} is not a multiple of {} attention heads", csv.where, csv.lines[r], hidden, heads);
   }
   Layout layout = base_layout(settings, "gpt");
@@ -104,6 +115,7 @@ MeasuredRow gpt_row(const Csv& csv, std::size_t r, const SetSettings& settings) 
 
 /// "tp1ep8pp1" and "tp2cp4pp1" as degrees.
 void read_parallel(const std::string& text, Layout& layout, const std::string& where) {
+  constexpr std::int64_t kMaxDegree = 1 << 16;
   std::size_t i = 0;
   const std::map<std::string, std::int64_t*> names{{"tp", &layout.tp}, {"pp", &layout.pp}, {"ep", &layout.ep},
                                                    {"cp", &layout.cp}, {"dp", &layout.dp}, {"vpp", &layout.vpp}};
@@ -114,7 +126,8 @@ void read_parallel(const std::string& text, Layout& layout, const std::string& w
     while (digits < text.size() && std::isdigit(static_cast<unsigned char>(text[digits]))) ++digits;
     const auto name = names.find(text.substr(i, letters - i));
     const auto value = text::parse_int(text.substr(letters, digits - letters));
-    if (name == names.end() || !value || *value < 1) fail("{}: '{}' is not of the form tp1ep8pp1", where, text);
+    if (name == names.end() || !value || *value < 1 || *value > kMaxDegree)
+      fail("{}: '{}' is not of the form tp1ep8pp1", where, text);
     *name->second = *value;
     i = digits;
   }
@@ -128,8 +141,12 @@ void load_row_model(MeasuredRow& row, const std::string& name, std::int64_t laye
     row.reason = fmt::format("no recipe describes the model '{}'", name);
     return;
   }
-  row.model = spec::load_language_model(name);
-  if (layers > 0) row.model = spec::cut_layers(row.model, layers);
+  try {
+    row.model = spec::load_language_model(name);
+    if (layers > 0) row.model = spec::cut_layers(row.model, layers);
+  } catch (const Error& error) {
+    row.reason = error.what();
+  }
 }
 
 MeasuredRow node_row(const Csv& csv, std::size_t r, const SetSettings& settings) {
@@ -138,16 +155,16 @@ MeasuredRow node_row(const Csv& csv, std::size_t r, const SetSettings& settings)
   Layout layout = base_layout(settings, name);
   read_parallel(csv.text(r, "parallel"), layout, fmt::format("{}: line {}", csv.where, csv.lines[r]));
   layout.devices = 8;
-  layout.mbs = csv.integer(r, "micro_batch");
-  layout.seq = csv.integer(r, "seq_len");
+  layout.mbs = bounded(csv, r, "micro_batch", 1);
+  layout.seq = bounded(csv, r, "seq_len", 1);
   const std::int64_t ways = layout.tp * layout.pp * layout.cp;
   if (ways < 1 || layout.devices % ways != 0) {
     fail("{}: line {}: {} devices do not divide into {}", csv.where, csv.lines[r], layout.devices,
          csv.text(r, "parallel"));
   }
   layout.dp = layout.devices / ways;
-  layout.gbs = csv.integer(r, "microbatches") * layout.mbs * layout.dp;
-  load_row_model(row, name, csv.integer(r, "layers"));
+  layout.gbs = bounded(csv, r, "microbatches", 1) * layout.mbs * layout.dp;
+  load_row_model(row, name, bounded(csv, r, "layers", 0));
   row.layout = layout;
   row.step_s = csv.number(r, "step_ms") / 1e3;
   row.memory_gib = csv.number(r, "peak_alloc_gib");
@@ -161,17 +178,16 @@ MeasuredRow cluster_row(const Csv& csv, std::size_t r, const SetSettings& settin
   const std::string name = spec::recipe_name(shown);
   Layout layout = base_layout(settings, name);
   const auto degree = [&](std::string_view column) {
-    const auto value = csv.optional_number(r, column);
-    return value ? static_cast<std::int64_t>(*value) : std::int64_t{1};
+    return csv.optional_number(r, column) ? bounded(csv, r, column, 1) : std::int64_t{1};
   };
-  layout.devices = csv.integer(r, "gpus");
+  layout.devices = bounded(csv, r, "gpus", 1);
   layout.tp = degree("tp"), layout.pp = degree("pp"), layout.cp = degree("cp");
   layout.vpp = degree("vpp"), layout.ep = degree("ep");
-  layout.gbs = csv.integer(r, "global_batch"), layout.mbs = csv.integer(r, "micro_batch");
-  layout.seq = csv.integer(r, "seq_len");
+  layout.gbs = bounded(csv, r, "global_batch", 1), layout.mbs = bounded(csv, r, "micro_batch", 1);
+  layout.seq = bounded(csv, r, "seq_len", 1);
   const std::string precision = csv.text(r, "precision");
   layout.dtype = text::lower(precision).starts_with("fp8") ? spec::Dtype::fp8 : spec::Dtype::bf16;
-  if (degree("fsdp") > 1) layout.zero = 3;
+  if (csv.optional_number(r, "fsdp").value_or(0) > 1) layout.zero = 3;
   if (text::lower(shown).find("tokendrop") != std::string::npos) {
     layout.capacity_factor = 1;
     layout.dispatcher = spec::Dispatcher::all_to_all;  // the only one that drops

@@ -186,11 +186,29 @@ std::string estimate_text(const Estimate& e, const spec::Cluster& cluster) {
   return out;
 }
 
+BarChart memory_chart(const Estimate& e, const std::string& title) {
+  BarChart chart;
+  chart.title = title;
+  chart.subtitle = fmt::format("a device has {} GiB; {}", gib_text(e.memory_capacity),
+                               e.fits ? "every stage fits" : "it does not fit");
+  chart.x_label = "memory of a device, GiB";
+  chart.kinds = {{"weights"}, {"gradients"}, {"optimizer"}, {"activations"}, {"workspace"}, {"runtime", "#9AA4AE"}};
+  for (std::size_t stage = 0; stage < e.memory.size(); ++stage) {
+    const StageMemory& m = e.memory[stage];
+    chart.rows.push_back({.label = fmt::format("stage {}", stage),
+                          .parts = {gib(m.weights), gib(m.gradients), gib(m.optimizer), gib(m.activations),
+                                    gib(m.workspace), gib(m.context)},
+                          .text = gib_text(m.total())});
+  }
+  chart.x_range = {.low = 0, .high = gib(std::max(e.memory_capacity, e.peak_memory))};
+  return chart;
+}
+
 TimelineView timeline_view(const Estimate& e, const std::string& title) {
   TimelineView view;
   view.title = title;
-  view.subtitle = fmt::format("{}: step {}, MFU {}, bubble {}", spec::short_text(e.layout), time_text(e.step_s),
-                              percent(e.mfu), percent(e.bubble_fraction));
+  view.subtitle = fmt::format("step {}, MFU {}, bubble {}: {}", time_text(e.step_s), percent(e.mfu),
+                              percent(e.bubble_fraction), spec::short_text(e.layout));
   for (const StageMemory& memory : e.memory) view.held_bytes.push_back(memory.total() - memory.activations);
   view.capacity_bytes = e.memory_capacity;
   return view;

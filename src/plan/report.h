@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/plot.h"
 #include "base/table.h"
 #include "plan/estimate.h"
 #include "plan/trace_export.h"
@@ -38,6 +39,9 @@ Json estimate_json(const Estimate& estimate, const spec::Cluster& cluster);
 
 /// A few lines and the two tables, for people.
 std::string estimate_text(const Estimate& estimate, const spec::Cluster& cluster);
+
+/// Memory of every stage as stacked bars.
+BarChart memory_chart(const Estimate& estimate, const std::string& title);
 
 /// What trace_export needs beside the events.
 TimelineView timeline_view(const Estimate& estimate, const std::string& title);

@@ -115,12 +115,16 @@ void Sweep::enter_degrees(std::int64_t degrees, SweepWorker& w) const {
   w.pipelines.clear();
   std::fill(w.broken.begin(), w.broken.end(), 0);
   w.repeated = 0;
+  w.lawful = -1;
   const std::vector<PipelineChoice>& pipelines = candidates_.pipelines();
   for (std::size_t i = 0; i < pipelines.size(); ++i) {
     candidates_.set_pipeline(static_cast<std::int32_t>(i), w.layout);
     if (const spec::LayoutRule* rule = spec::broken_rule(w.layout, estimator_.model())) {
       ++w.broken[broken_index(rule)];
-    } else if (pipelines[i].repeated) {
+      continue;
+    }
+    if (w.lawful < 0) w.lawful = static_cast<std::int32_t>(i);
+    if (pipelines[i].repeated) {
       ++w.repeated;
     } else {
       w.pipelines.push_back(static_cast<std::int32_t>(i));
@@ -138,15 +142,17 @@ void Sweep::visit(std::int64_t item, SweepWorker& w) const {
   if (id.degrees != w.degrees) enter_degrees(id.degrees, w);
   candidates_.set_settings(id.settings, w.layout);
   for (std::size_t rule = 0; rule < w.broken.size(); ++rule) w.rejected[rule] += w.broken[rule] * states;
-  w.counts.repeated += w.repeated * states;
-  if (w.pipelines.empty()) return;
+  if (w.lawful < 0) return;
 
-  const std::int64_t combinations = static_cast<std::int64_t>(w.pipelines.size()) * states;
   // Rules that look at settings do so whatever the pipeline.
-  candidates_.set_pipeline(w.pipelines.front(), w.layout);
+  candidates_.set_pipeline(w.lawful, w.layout);
+  const auto combinations = static_cast<std::int64_t>(w.pipelines.size()) * states;
   if (const spec::LayoutRule* rule = spec::broken_rule(w.layout, estimator_.model())) {
-    w.rejected[broken_index(rule)] += combinations;
-  } else if (w.repeats || candidates_.repeats(w.layout, id.settings)) {
+    w.rejected[broken_index(rule)] += combinations + w.repeated * states;
+    return;
+  }
+  w.counts.repeated += w.repeated * states;
+  if (w.repeats || candidates_.repeats(w.layout, id.settings)) {
     w.counts.repeated += combinations;
   } else if (request_.prune && bound(w.layout) > threshold_) {
     w.counts.pruned += combinations;

@@ -23,6 +23,7 @@ struct SweepWorker {
   bool repeats = false;
   std::vector<std::int32_t> pipelines;  // that keep all rules and repeat no other
   std::vector<std::int64_t> broken;     // pipelines by the rule that they break
+  std::int32_t lawful = -1;             // the first pipeline that keeps all rules
   std::int64_t repeated = 0;            // pipelines that keep all rules, but repeat another
   std::vector<std::int64_t> rejected;   // combinations by rule, so far
   SearchCounts counts;

@@ -16,17 +16,6 @@ bool computed(const RowResult& result) { return result.row.reason.empty(); }
 
 std::size_t num_computed(const SetResult& set) { return set.rows.size() - set.skipped; }
 
-Table set_table(const Validation& validation) {
-  Table table({"set", "machine", "rows", "computed", "mean |error|", "worst", "memory, mean |error|"});
-  for (const SetResult& set : validation.sets) {
-    const bool any = num_computed(set) > 0;
-    table.row({set.name, set.cluster, fmt::format("{}", set.rows.size()), fmt::format("{}", num_computed(set)),
-               any ? percent(set.mean_absolute_error) : "", any ? percent(set.worst_absolute_error) : "",
-               set.memory_mean_absolute_error ? percent(*set.memory_mean_absolute_error) : ""});
-  }
-  return table;
-}
-
 Table row_table(const SetResult& set) {
   const bool memory = set.memory_mean_absolute_error.has_value();
   std::vector<std::string> header{"line", "run", "measured, ms", "computed, ms", "difference"};
@@ -80,6 +69,39 @@ Json optional_json(const std::optional<double>& value) { return value ? Json(*va
 
 }  // namespace
 
+std::vector<Headline> headlines(const Ablation& ablation) {
+  if (!ablation.run.published) return {};
+  const PublishedRun& published = *ablation.run.published;
+  const auto headline = [&](std::string_view end, double measured, const AblationStep& step) {
+    return Headline{fmt::format("{} × {}, {}", ablation.model.name, ablation.cluster.accelerator.name, end), measured,
+                    step.estimate.mfu};
+  };
+  std::vector<Headline> both{headline("baseline", published.baseline_mfu, ablation.steps.front()),
+                             headline("optimised", published.optimised_mfu, ablation.steps.back())};
+  both.back().note = "settings that are not published are assumed: see filigree plan ablate";
+  return both;
+}
+
+Table validation_table(const Validation& validation) {
+  Table table({"set", "machine", "rows", "computed", "mean |error|", "worst", "memory, mean |error|"});
+  for (const SetResult& set : validation.sets) {
+    const bool any = num_computed(set) > 0;
+    table.row({set.name, set.cluster, fmt::format("{}", set.rows.size()), fmt::format("{}", num_computed(set)),
+               any ? percent(set.mean_absolute_error) : "", any ? percent(set.worst_absolute_error) : "",
+               set.memory_mean_absolute_error ? percent(*set.memory_mean_absolute_error) : ""});
+  }
+  return table;
+}
+
+Table headline_table(const Validation& validation) {
+  Table table({"published run", "measured MFU", "computed MFU", "difference"});
+  for (const Headline& headline : validation.headlines) {
+    table.row({headline.name, percent(headline.measured_mfu), percent(headline.computed_mfu),
+               fmt::format("{:+.1f} points", 100 * (headline.computed_mfu - headline.measured_mfu))});
+  }
+  return table;
+}
+
 std::string validation_text(const Validation& validation, bool all_rows) {
   std::string out;
   if (all_rows) {
@@ -88,14 +110,9 @@ std::string validation_text(const Validation& validation, bool all_rows) {
     }
   }
   out += "Error of the step time (computed / measured - 1), and of the memory of the fullest device\n";
-  out += set_table(validation).text();
+  out += validation_table(validation).text();
   if (!validation.headlines.empty()) {
-    Table table({"published run", "measured MFU", "computed MFU", "difference"});
-    for (const Headline& headline : validation.headlines) {
-      table.row({headline.name, percent(headline.measured_mfu), percent(headline.computed_mfu),
-                 fmt::format("{:+.1f} points", 100 * (headline.computed_mfu - headline.measured_mfu))});
-    }
-    out += "\n" + table.text();
+    out += "\n" + headline_table(validation).text();
     for (const Headline& headline : validation.headlines) {
       if (!headline.note.empty()) out += headline.note + "\n";
     }

@@ -5,6 +5,8 @@
 
 #include "base/json.h"
 #include "base/plot.h"
+#include "base/table.h"
+#include "plan/ablate.h"
 #include "plan/measured.h"
 
 /// Measured runs beside the planner's answers, in words, JSON and a picture.
@@ -22,6 +24,15 @@ struct Validation {
   std::vector<SetResult> sets;
   std::vector<Headline> headlines;
 };
+
+/// The two ends of a run against what was published of them; none where nothing was.
+std::vector<Headline> headlines(const Ablation& ablation);
+
+/// Errors of step time and memory, a line a set.
+Table validation_table(const Validation& validation);
+
+/// The headlines: measured, computed, difference.
+Table headline_table(const Validation& validation);
 
 /// A line a set, then the headlines, then the rows that were not computed with the reason; with `all_rows`, every row.
 std::string validation_text(const Validation& validation, bool all_rows);

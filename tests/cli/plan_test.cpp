@@ -207,5 +207,22 @@ TEST(PlanValidate, OtherRows) {
   EXPECT_TRUE(is_png(folder.path("v.png")));
 }
 
+TEST(PlanDemo, WritesThePage) {
+  const Folder folder;
+  const Ran ran = run({"plan", "demo", "--output", folder.path("out")});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out,
+              testing::AllOf(HasSubstr("+ swapping"), HasSubstr("The best layouts of"), HasSubstr("published")));
+  for (const char* picture : {"out/ablation.png", "out/timeline.png", "out/memory.png", "out/pareto.png"}) {
+    EXPECT_TRUE(is_png(folder.path(picture))) << picture;
+  }
+  EXPECT_EQ(load_json(folder.path("out/layouts.json")).size(), 10);
+  EXPECT_TRUE(load_json(folder.path("out/step.trace.json")).is_object());
+  const std::string page = read_file(folder.path("out/index.html"));
+  EXPECT_THAT(page, testing::AllOf(HasSubstr("Pangu Ultra MoE on 6,144 × Ascend 910B"), HasSubstr("MFU = "),
+                                   HasSubstr("do not fit in memory"), HasSubstr("data:image/png;base64,"),
+                                   testing::Not(HasSubstr("src=\"http")), testing::Not(HasSubstr("<script"))));
+}
+
 }  // namespace
 }  // namespace filigree::test
