@@ -6,6 +6,7 @@ set -euo pipefail
 build=$1
 seconds=${2:-60}
 failed=0
+[ -s "$build/fuzzers.txt" ] || echo "fuzz: fuzz/CMakeLists.txt names no target"
 
 while read -r name seeds; do
   mkdir -p "$build/corpus/$name" "$build/findings/$name"
