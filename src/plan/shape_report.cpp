@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include <fmt/format.h>
@@ -14,6 +15,25 @@ namespace {
 std::string billions(std::int64_t count) { return fmt::format("{:.1f}", static_cast<double>(count) / 1e9); }
 
 double tokens(const FoundShape& found) { return found.estimate.tokens_per_s_per_device; }
+
+double active_b(const FoundShape& found) { return static_cast<double>(found.shape.count.active) / 1e9; }
+
+/// What the points of the picture cover, so that labels can keep away from one another.
+struct PlotScale {
+  explicit PlotScale(const std::vector<FoundShape>& found) {
+    for (const FoundShape& shape : found) {
+      x_low = std::min(x_low, active_b(shape)), x_high = std::max(x_high, active_b(shape));
+      y_low = std::min(y_low, tokens(shape)), y_high = std::max(y_high, tokens(shape));
+    }
+  }
+  double x_span() const { return std::max(x_high - x_low, 0.1); }
+  bool close(const FoundShape& a, const FoundShape& b) const {
+    return std::abs(active_b(a) - active_b(b)) < 0.3 * x_span() &&
+           std::abs(tokens(a) - tokens(b)) < 0.05 * (y_high - y_low);
+  }
+
+  double x_low = 1e300, x_high = 0, y_low = 1e300, y_high = 0;
+};
 
 /// What shapes may differ in; the settings that all share stand elsewhere.
 std::string layout_text(const spec::Layout& layout) {
@@ -158,14 +178,26 @@ Json shape_json(const ShapeResult& result, const spec::Cluster& cluster, std::in
 }
 
 Plot shape_plot(const ShapeResult& result) {
-  Series rest{.name = "other shapes", .style = SeriesStyle::points, .color = "#b0b0b0"};
-  Series pareto{.name = "no shape has more parameters and is faster", .style = SeriesStyle::points};
-  Series base{.name = "the shape of " + result.base, .style = SeriesStyle::points, .color = "#d55e00"};
+  const PlotScale scale(result.found);
+  std::vector<const FoundShape*> order;
+  if (const FoundShape* base = base_shape(result)) order.push_back(base);
   for (const FoundShape& found : result.found) {
-    Series& series = found.is_base ? base : found.is_pareto ? pareto : rest;
-    series.x.push_back(static_cast<double>(found.shape.count.active) / 1e9);
-    series.y.push_back(tokens(found));
-    series.point_labels.push_back(found.is_base || found.is_pareto ? found.shape.model.name : "");
+    if (!found.is_base) order.push_back(&found);
+  }
+  Series rest{.name = "other shapes", .style = SeriesStyle::points, .color = "#b8bec6"};
+  Series pareto{.name = "Pareto-optimal in parameters (total and active) and speed", .style = SeriesStyle::points};
+  pareto.color = "#0072b2";
+  Series base{.name = "the shape of " + result.base, .style = SeriesStyle::points, .color = "#d55e00"};
+  std::vector<const FoundShape*> labelled;
+  for (const FoundShape* found : order) {
+    Series& series = found->is_base ? base : found->is_pareto ? pareto : rest;
+    const bool crowded = std::any_of(labelled.begin(), labelled.end(),
+                                     [&](const FoundShape* other) { return scale.close(*found, *other); });
+    const bool label = found->is_base || (found->is_pareto && !crowded);
+    if (label) labelled.push_back(found);
+    series.x.push_back(active_b(*found));
+    series.y.push_back(tokens(*found));
+    series.point_labels.push_back(label ? found->shape.model.name : "");
   }
   Plot plot;
   plot.title = "Shapes in their best layouts: " + result.name;
@@ -173,6 +205,7 @@ Plot shape_plot(const ShapeResult& result) {
                               text::with_thousands(result.devices), result.found.size());
   plot.x_label = "active parameters, billions";
   plot.y_label = "tokens/s per device";
+  plot.x_range = {scale.x_low - 0.05 * scale.x_span(), scale.x_high + 0.2 * scale.x_span()};
   for (Series* series : {&rest, &pareto, &base}) {
     if (!series->x.empty()) plot.series.push_back(std::move(*series));
   }

@@ -128,7 +128,8 @@ spec::Model Shapes::shape(std::int64_t index) const {
     model.experts->top_k = top_k;
     model.experts->shared_width = base_.experts->shared_width * width / base_.experts->width;
     model.experts->width = width;
-    model.name += fmt::format(" e{} w{} k{}", routed, width, top_k);
+    model.name += fmt::format(" e{} w{}", routed, width);
+    if (lists_[4].size() > 1) model.name += fmt::format(" k{}", top_k);
   }
   model.dense_width = dense_width(model);
   return model;

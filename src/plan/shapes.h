@@ -87,7 +87,8 @@ class Shapes {
   /// All combinations, at most the largest int64.
   std::int64_t size() const { return size_; }
 
-  /// The index-th shape, layers slowest and expert width fastest. Its name has its sizes: "L61 h7680 e256 w2048 k8".
+  /// The index-th shape, layers slowest and expert width fastest. Its name has its sizes: "L61 h7680 e256 w2048", with
+  /// heads (a) and top_k (k) where several are tried.
   spec::Model shape(std::int64_t index) const;
 
   /// Why a shape is left out; nullptr where it is not.

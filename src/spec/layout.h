@@ -66,7 +66,7 @@ struct Layout {
   std::int64_t seq = 4096;  ///< tokens in one sequence
   Schedule schedule = Schedule::one_f_one_b;
   std::vector<Part> recompute;
-  std::vector<Part> swap;             ///< to host memory and back
+  std::vector<Part> swap;  ///< to host memory and back
   bool offload_optimizer = false;
   Dispatcher dispatcher = Dispatcher::all_to_all;
   Context context = Context::ring;

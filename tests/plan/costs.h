@@ -57,7 +57,7 @@ struct Costs {
   Network network;
   LayerContext context;
 
-  Costs(const std::string& text, spec::Model of, const std::string& machine = "h100")
+  Costs(const std::string& text, spec::Model of, const std::string& machine = "a100-4nic")
       : model(std::move(of)),
         cluster(test::cluster(machine)),
         layout(layout_of(text, model)),

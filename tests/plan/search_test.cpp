@@ -86,6 +86,7 @@ void for_each_candidate(const SearchRequest& r,
 
 TEST(Search, EveryCombinationIsAccountedFor) {
   SearchRequest r = small_request();
+  r.timelines = r.top = 3;
   for (const bool prune : {false, true}) {
     r.prune = prune;
     const SearchCounts counts = search(r).counts;
@@ -172,12 +173,14 @@ TEST(Search, BoundIsBelowEveryClosedForm) {
 
 TEST(Search, ThreadsDoNotMatter) {
   SearchRequest r = small_request();
+  r.timelines = r.top = 3;
   r.threads = 1;
   const SearchResult one = search(r);
   for (const int threads : {2, 5}) {
     r.threads = threads;
     const SearchResult more = search(r);
     EXPECT_EQ(texts(more), texts(one));
+    EXPECT_GT(one.counts.pruned, 0);
     EXPECT_EQ(more.counts.pruned, one.counts.pruned);
     EXPECT_EQ(more.counts.estimated, one.counts.estimated);
     EXPECT_EQ(more.counts.unfit, one.counts.unfit);
