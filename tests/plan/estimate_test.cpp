@@ -57,11 +57,12 @@ double worst_gap(const std::string& name, const std::string& schedule) {
 }
 
 TEST(Estimate, ClosedFormFollowsTheTimeline) {
-  // What formulas leave out: uneven stages (embedding, head and rounding of layers) shift the fill by a part of one
-  // chunk, blocking sends stop neighbours, and zero-bubble schedules cannot always place their weight gradients. Each
-  // is a share of the fill, (pp − 1) / (m + pp − 1), with m = 2·pp or more here.
+  // Formulas leave out that uneven stages (embedding, head, rounding of layers) shift the fill by a part of one chunk
+  // and that blocking sends stop neighbours: a few per cent of a step with 2·pp micro-batches or more. DualPipe-V and
+  // zero bubble also fill gaps with weight gradients, which an uneven stage has no gap for: its fill, up to
+  // pp/(m + pp) of a step, differs by a third or more.
   const std::map<std::string, double> bounds{
-      {"1f1b", 0.06}, {"interleaved", 0.12}, {"zero-bubble", 0.12}, {"dualpipe-v", 0.15}};
+      {"1f1b", 0.04}, {"interleaved", 0.05}, {"zero-bubble", 0.15}, {"dualpipe-v", 0.1}};
   for (const std::string name : {"llama3-8b", "deepseekv3", "qwen3-30b-a3b"}) {
     for (const auto& [schedule, bound] : bounds) {
       const double gap = worst_gap(name, schedule);
