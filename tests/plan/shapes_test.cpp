@@ -110,7 +110,7 @@ TEST(Shapes, ImpossibleSizesAreRejectedNotCounted) {
 
 TEST(Shapes, BadFilesAreNamed) {
   const std::string start = R"({"name": "n", "base": "b", )";
-  expect_error(start + R"("layer": [61]})", "unknown key 'layer'; did you mean 'layers'?");
+  expect_error(start + R"("layer": [61]})", "unknown key 'layer' at the top level; did you mean 'layers'?");
   expect_error(start + R"("layers": []})", "layers is an empty list; leave it out");
   expect_error(start + R"("layers": [0]})", "layers[0]");
   expect_error(start + R"("layers": {"from": 70, "to": 56}})", "layers runs from 70 down to 56; swap the two");
@@ -144,7 +144,7 @@ TEST(Shapes, TooManyCombinationsAreRefused) {
 
 TEST(ShapeSearch, LimitsThatLeaveNothingAreAResult) {
   ShapeSpace space = shipped();
-  space.limits = {900, 901, 0, 1000};
+  space.limits = {9000, 9001, 0, 10000};
   const ShapeResult result = search_shapes(request(space));
   EXPECT_TRUE(result.found.empty());
   EXPECT_EQ(sum(result.rejected), result.combinations);
