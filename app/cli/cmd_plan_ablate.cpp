@@ -25,7 +25,12 @@ plan::AblationRun read_run(const Options& options) {
   plan::AblationRun run = plan::load_ablation(find_words("runs", options.run));
   if (!options.model.empty()) run.model = find_words("models", options.model);
   if (!options.cluster.empty()) run.cluster = find_words("clusters", options.cluster);
-  if (!options.load.empty()) run.load = options.load;
+  if (!options.load.empty()) {
+    PlanInputs words;
+    words.load = options.load;
+    read_load(words);  // refuses unknown words as wrong usage
+    run.load = options.load;
+  }
   if (options.devices > 0) run.devices = options.devices;
   read_layout(options.layout);  // refuses unknown keys as wrong usage
   for (const auto& [key, value] : parse_pairs(options.layout, "layout")) run.layout[key] = value;

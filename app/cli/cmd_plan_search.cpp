@@ -1,11 +1,12 @@
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "base/plot.h"
 #include "base/progress.h"
+#include "base/text.h"
 #include "commands.h"
 #include "frame.h"
 #include "plan/search_report.h"
@@ -29,6 +30,34 @@ bool names(const std::vector<std::string>& fixed, const std::string& key) {
   return std::find(fixed.begin(), fixed.end(), key) != fixed.end();
 }
 
+constexpr std::string_view kNoPairs =
+    " Zero-bubble schedules cannot hide expert communication so; overlap=gradients+parameters+pipeline+shared tries "
+    "them.";
+
+/// Takes a number of its own option into the base, where the layout does not say another.
+void fix_number(plan::SearchBase& base, const std::string& key, std::int64_t given, std::int64_t& field) {
+  if (given == 0) return;
+  if (names(base.fixed, key) && field != given) {
+    throw UsageError(
+        fmt::format("plan search: --{} is {}, but the layout says {}={}; give one of the two", key, given, key, field));
+  }
+  field = given;
+  base.fixed.push_back(key);
+}
+
+/// What training frameworks overlap: with experts, another micro-batch hides their communication where the schedule
+/// permits that.
+std::vector<spec::Overlap> usual_overlap(const plan::SearchRequest& request, bool experts) {
+  std::vector<spec::Overlap> overlap{spec::Overlap::gradients, spec::Overlap::parameters, spec::Overlap::pipeline};
+  const auto zero_bubble = [](spec::Schedule schedule) { return schedule == spec::Schedule::zero_bubble; };
+  const std::vector<spec::Schedule>& listed = request.space.schedule;
+  const bool no_pairs = request.base.fixes("schedule")
+                            ? zero_bubble(request.base.layout.schedule)
+                            : !listed.empty() && std::all_of(listed.begin(), listed.end(), zero_bubble);
+  if (experts) overlap.push_back(no_pairs ? spec::Overlap::shared : spec::Overlap::experts);
+  return overlap;
+}
+
 }  // namespace
 
 PreparedSearch prepare_search(const SearchOptions& options, bool experts) {
@@ -45,23 +74,25 @@ PreparedSearch prepare_search(const SearchOptions& options, bool experts) {
   request.objective = *objective;
   request.top = options.top;
   request.threads = options.threads;
+  // Well above what is shown: closed forms and timelines order the best a little differently.
+  request.timelines = std::max<std::int64_t>(64, 4 * options.top);
+  fix_number(request.base, "gbs", options.gbs, request.base.layout.gbs);
+  fix_number(request.base, "seq", options.seq, request.base.layout.seq);
   spec::Layout& layout = request.base.layout;
-  if (options.gbs > 0) layout.gbs = options.gbs;
-  if (options.seq > 0) layout.seq = options.seq;
-  if (options.seq == 0 && !names(request.base.fixed, "seq")) {
-    out.assumed.push_back(fmt::format("Sequences of {} tokens (--seq).", layout.seq));
+  if (!names(request.base.fixed, "seq")) {
+    out.assumed.push_back(fmt::format("Sequences of {} tokens (--seq).", text::with_thousands(layout.seq)));
   }
   if (layout.gbs == 0) {
     layout.gbs = plan::default_batch(request.devices, layout.seq);
-    out.assumed.push_back(fmt::format("{} sequences a step (--gbs).", layout.gbs));
+    out.assumed.push_back(fmt::format("{} sequences a step (--gbs).", text::with_thousands(layout.gbs)));
   }
   if (!names(request.base.fixed, "overlap")) {
-    layout.overlap = {spec::Overlap::gradients, spec::Overlap::parameters, spec::Overlap::pipeline};
-    if (experts) layout.overlap.push_back(spec::Overlap::shared);
+    layout.overlap = usual_overlap(request, experts);
     request.base.fixed.push_back("overlap");
-    out.assumed.push_back(
-        fmt::format("Communication hides behind computation as overlap={} says (--layout).",
-                    experts ? "gradients+parameters+pipeline+shared" : "gradients+parameters+pipeline"));
+    std::vector<std::string> words;
+    for (const spec::Overlap what : layout.overlap) words.emplace_back(enum_name(what));
+    out.assumed.push_back(fmt::format("Communication hides behind computation: overlap={} (--layout).{}",
+                                      text::join(words, "+"), layout.overlaps(spec::Overlap::experts) ? kNoPairs : ""));
   }
   return out;
 }
@@ -72,20 +103,23 @@ void run(const SearchOptions& options) {
   if (!options.shapes.empty()) return run_shape_search(options);
   if (options.inputs.model.empty())
     throw UsageError("plan search: give --model, or --shapes for models of many shapes");
-  install_cancel_handler();
   spec::Model model = read_language_model(options.inputs.model, "plan search");
   PreparedSearch prepared = prepare_search(options, model.experts.has_value());
   prepared.request.model = std::move(model);
   TerminalProgress progress(stderr);
   prepared.request.progress = &progress;
   const plan::SearchResult result = plan::search(prepared.request);
-  if (result.top.empty() && !result.cancelled) throw Error(plan::nothing_fits(result, prepared.request));
-  if (!options.plot.empty()) {
+  const bool nothing = result.top.empty() && !result.cancelled;
+  if (nothing && !options.output.as_json()) throw Error(plan::nothing_fits(result, prepared.request));
+  if (!options.plot.empty() && !result.front.empty()) {
     render(plan::search_plot(result, prepared.request), options.plot);
     report_written(options.plot);
   }
-  if (options.output.as_json())
-    return emit(options.output, plan::search_json(result, prepared.request, prepared.assumed));
+  if (options.output.as_json()) {
+    emit(options.output, plan::search_json(result, prepared.request, prepared.assumed));
+    if (nothing) throw Error(plan::nothing_fits(result, prepared.request));
+    return;
+  }
   emit(options.output, plan::search_text(result, prepared.request, prepared.assumed));
 }
 
@@ -103,11 +137,17 @@ void add_search_options(CLI::App& command, SearchOptions& options) {
   command.add_option("--load", in.load, "load of experts: balanced, uniform, zipf:0.5, dirichlet:5 or trace:FILE")
       ->type_name("LOAD")
       ->capture_default_str();
-  command.add_option("--seed", in.seed, "seed of the draws of an uneven load")->type_name("N");
+  command.add_option("--seed", in.seed, "seed of the draws of an uneven load")
+      ->check(whole_number(0, std::int64_t{1} << 53))
+      ->type_name("N")
+      ->capture_default_str();
   command.add_option("--objective", options.objective, "mfu, tokens or cost: what orders the result")
       ->type_name("WORD")
       ->capture_default_str();
-  command.add_option("--top", options.top, "layouts to show")->check(whole_number(1, 1000))->capture_default_str();
+  command.add_option("--top", options.top, "layouts to show")
+      ->check(whole_number(1, 1000))
+      ->type_name("N")
+      ->capture_default_str();
   command
       .add_option("-l,--layout", options.layout, "settings that all layouts share: dtype=fp8,overlap=experts+pipeline")
       ->type_name("LAYOUT");
@@ -115,8 +155,12 @@ void add_search_options(CLI::App& command, SearchOptions& options) {
       .add_option("--space", options.space,
                   "what is tried, where the default is too much: tp=4+8,pp=8+16,recompute=none+fine")
       ->type_name("SPACE");
-  command.add_option("--gbs", options.gbs, "sequences in a step")->check(whole_number(1, std::int64_t{1} << 40));
-  command.add_option("--seq", options.seq, "tokens in a sequence")->check(whole_number(1, std::int64_t{1} << 40));
+  command.add_option("--gbs", options.gbs, "sequences in a step")
+      ->check(whole_number(1, std::int64_t{1} << 40))
+      ->type_name("N");
+  command.add_option("--seq", options.seq, "tokens in a sequence")
+      ->check(whole_number(1, std::int64_t{1} << 40))
+      ->type_name("N");
 }
 
 }  // namespace

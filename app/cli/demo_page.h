@@ -1,40 +1,21 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
-#include <string>
+#include <vector>
 
-#include "base/plot.h"
 #include "base/table.h"
-#include "plan/ablate.h"
-#include "plan/explain.h"
-#include "plan/search.h"
-#include "plan/validation.h"
+#include "demo.h"
 
-/// The report page of `filigree plan demo`.
+/// The demonstration for people: tables, and the report page.
 namespace filigree::cli {
 
-/// Everything the page shows. Parts that were not reached, after Ctrl-C, are left out.
-struct Demo {
-  std::filesystem::path folder;  ///< holds the pictures
-  plan::Ablation ablation;
-  plan::Estimate optimised;  ///< the run after the last switch, with events
-  std::optional<plan::SearchResult> search;
-  std::optional<plan::Explanation> explanation;  ///< the paper's layout (A) and the best found (B)
-  std::optional<plan::Validation> validation;
-  double seconds = 0;
-};
-
-/// The best layouts of a search with what distinguishes them, and the paper's layout below for comparison.
-Table best_table(const plan::SearchResult& search, const plan::Estimate& paper);
+/// The best layouts of the search with what distinguishes them, and the published layout below for comparison.
+Table best_table(const Demo& demo);
 
 /// What became of all combinations.
 Table outcome_table(const plan::SearchCounts& counts);
 
-/// Rate against memory: what more memory buys, the best layouts found and the paper's.
-Plot pareto_plot(const plan::SearchResult& search, const plan::Estimate& paper);
-
-/// Writes index.html into the folder; returns its path.
-std::filesystem::path write_page(const Demo& demo);
+/// Writes folder/index.html with every picture among `files`, which stand in the folder already, embedded.
+void write_demo_page(const Demo& demo, const std::vector<DemoFile>& files, const std::filesystem::path& folder);
 
 }  // namespace filigree::cli

@@ -77,7 +77,10 @@ spec::Model read_language_model(const std::string& name_or_path, const std::stri
 }
 
 spec::Cluster read_cluster(const std::string& name_or_path) {
-  return load_config<spec::Cluster>(find_words("clusters", name_or_path));
+  const std::string path = find_words("clusters", name_or_path);
+  auto cluster = load_config<spec::Cluster>(path);
+  if (cluster.tiers.empty()) fail("{}: tiers is empty; name at least the network inside a node", path);
+  return cluster;
 }
 
 spec::Load read_load(const PlanInputs& inputs) {
@@ -106,6 +109,12 @@ std::string Subject::title(const plan::Estimate& estimate) const {
 
 plan::Estimate Subject::estimate(const std::string& text, plan::Detail detail) const {
   const spec::Layout layout = spec::complete(read_layout(text), devices_);
+  const spec::Tier& outermost = cluster_.tiers.back();
+  if (outermost.devices > 0 && layout.devices > outermost.devices) {
+    fail(
+        "cluster {}: its outermost network '{}' joins {} devices, but the layout has {}; give it devices 0 (unlimited)",
+        cluster_.name, outermost.name, outermost.devices, layout.devices);
+  }
   if (const auto* language = std::get_if<spec::Model>(&model_)) {
     spec::check(layout, *language);
     return plan::Estimator(*language, cluster_, load_).estimate(layout, detail);

@@ -205,6 +205,7 @@ class Calibrator {
       if (family == families.end()) {
         families.push_back({});
         family = families.end() - 1;
+        family->kind = row.kind;
         family->name = name;
         family->remark = left_out(row);
         if (family->remark.empty()) describe(groups_.at(make_group(row).key), *family);

@@ -27,6 +27,7 @@ struct TimingError {
 
 /// Rows of one operator, dtype and (attention) head size.
 struct TimingFamily {
+  OperatorKind kind = OperatorKind::matrix;
   std::string name;       ///< "gemm bf16", "attention_forward bf16, heads of 192/128"
   std::int64_t rows = 0;  ///< all
   bool fitted = false;

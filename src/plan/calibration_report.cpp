@@ -80,6 +80,13 @@ Table figure_table(const Calibration& calibration) {
   return table;
 }
 
+/// One colour an operator and dtype, without the size of heads; all that only move bytes together.
+std::string plot_name(const TimingFamily& family) {
+  if (family.kind == OperatorKind::memory) return "memory-bound";
+  if (family.kind == OperatorKind::transfer) return "to and from the host";
+  return family.name.substr(0, family.name.find(','));
+}
+
 }  // namespace
 
 std::string calibration_text(const Calibration& calibration) {
@@ -123,8 +130,7 @@ Plot calibration_plot(const Calibration& calibration) {
   std::map<std::string, std::size_t> places;
   for (const TimingFamily& family : calibration.families) {
     if (!family.fitted) continue;
-    // One colour an operator and dtype: without the size of heads.
-    const auto [place, is_new] = places.emplace(family.name.substr(0, family.name.find(',')), plot.series.size());
+    const auto [place, is_new] = places.emplace(plot_name(family), plot.series.size());
     if (is_new) plot.series.push_back({.name = place->first, .style = SeriesStyle::points});
     Series& series = plot.series[place->second];
     for (std::size_t i = 0; i < family.measured.size(); ++i) {

@@ -176,6 +176,10 @@ Estimate estimate_step(const StepInputs& in, Detail detail) {
     if (out.timeline.stages[s].busy > out.timeline.stages[out.slowest_stage].busy) out.slowest_stage = s;
     out.memory.push_back(stage_memory(in, stages[s], out.timeline.stages[s].peak_activation_bytes));
     out.peak_memory = std::max(out.peak_memory, out.memory.back().total());
+    // The end of the step depends on a stage's parameters only; neighbours often have the same.
+    const bool same = s > 0 && stages[s].sum.dense_parameters == stages[s - 1].sum.dense_parameters &&
+                      stages[s].sum.expert_parameters == stages[s - 1].sum.expert_parameters;
+    if (same) continue;
     const StepEnd end = step_end({layout, in.rates, in.network, in.cluster}, stages[s].sum, pipeline);
     if (end.total() > out.gradients_s + out.parameters_s + out.optimizer_s) {
       out.gradients_s = end.gradients;

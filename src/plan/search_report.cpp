@@ -15,7 +15,7 @@ namespace {
 /// The layout without what all candidates share.
 std::string own_text(const spec::Layout& layout, const SearchRequest& request) {
   spec::Layout shown = layout;
-  shown.devices = 0;
+  shown.devices = shown.dp = 0;
   shown.gbs = request.base.layout.gbs == layout.gbs ? 0 : layout.gbs;
   shown.seq = spec::Layout{}.seq;
   shown.overlap.clear();
@@ -51,9 +51,11 @@ std::string nothing_fits(const SearchResult& result, const SearchRequest& reques
   }
   const Estimate& e = *result.nearest;
   return fmt::format(
-      "no layout of {} on {} devices fits in memory; the nearest, {}, needs {:.1f} of {:.1f} GiB; use more "
+      "no layout of {} on {} devices fits in memory; the nearest, {}, needs {:.1f} of {:.1f} GiB, {:.1f} too much; use "
+      "more "
       "devices, recompute or swap more, or shorten --seq",
-      request.model.name, request.devices, own_text(e.layout, request), gib(e.peak_memory), gib(e.memory_capacity));
+      request.model.name, request.devices, own_text(e.layout, request), gib(e.peak_memory), gib(e.memory_capacity),
+      gib(e.peak_memory - e.memory_capacity));
 }
 
 std::string counts_text(const SearchCounts& counts) {
@@ -61,6 +63,7 @@ std::string counts_text(const SearchCounts& counts) {
   const auto add = [&](std::int64_t count, std::string_view what) {
     if (count > 0) parts.push_back(fmt::format("{} {}", text::with_thousands(count), what));
   };
+  add(counts.estimated - counts.unfit, "were estimated and fit");
   add(counts.unfit, "do not fit in memory");
   add(counts.pruned, "cannot be among the best");
   add(counts.repeated, "are the same run as another");
@@ -78,7 +81,11 @@ std::string search_text(const SearchResult& result, const SearchRequest& request
                                 text::with_thousands(result.gbs), text::with_thousands(result.seq),
                                 top_table(result, request).text());
   const SearchCounts& counts = result.counts;
-  if (result.cancelled) out += "stopped early: the best so far\n";
+  spec::Layout shared;
+  shared.devices = request.devices, shared.gbs = result.gbs, shared.seq = result.seq;
+  shared.overlap = request.base.layout.overlap;
+  out += fmt::format("all with {}\n\n", spec::short_text(shared));
+  if (result.cancelled) out += "Stopped early: these are the best of what was tried so far.\n";
   out +=
       fmt::format("{} combinations, of which\n  {}\n", text::with_thousands(counts.combinations), counts_text(counts));
   out += fmt::format("{} estimated in {:.2f} s ({} a second); the best {} run as timelines in {:.2f} s\n",
@@ -111,6 +118,15 @@ Json search_json(const SearchResult& result, const SearchRequest& request, const
     row["layout_text"] = spec::short_text(found.estimate.layout);
     row["closed_form_ms"] = found.closed_form_s * 1e3;
     json["top"].push_back(std::move(row));
+  }
+  if (result.nearest) json["nearest"] = estimate_json(*result.nearest, request.cluster);
+  json["front"] = Json::array();
+  for (const MemoryChoice& choice : result.front) {
+    Json point;
+    point["peak_memory_gib"] = gib(choice.peak_memory);
+    point["tokens_per_s_per_device"] = tokens_per_s_per_device(choice, result, request);
+    point["layout_text"] = spec::short_text(choice.layout);
+    json["front"].push_back(std::move(point));
   }
   const SearchCounts& c = result.counts;
   Json rejected = Json::object();

@@ -120,6 +120,15 @@ TEST_F(BadInput, Clusters) {
   expect_failure({"--cluster", folder_.write("slow.json", content)}, 1, "gb_s must be greater than 0, got 0");
 }
 
+TEST_F(BadInput, ClustersTooSmall) {
+  Json cluster = load_json(source_dir() + "/recipes/clusters/h100.json");
+  cluster["tiers"].erase(std::size_t{1});
+  expect_failure({"--cluster", folder_.write("node.json", to_text(cluster)), "--layout", "ep=8", "--devices", "64"}, 1,
+                 "joins 8 devices, but the layout has 64");
+  cluster["tiers"].clear();
+  expect_failure({"--cluster", folder_.write("bare.json", to_text(cluster))}, 1, "tiers is empty");
+}
+
 TEST_F(BadInput, Traces) {
   const auto trace = [&](const std::string& rows, const std::string& message) {
     const std::string file = folder_.write("trace.csv", rows);

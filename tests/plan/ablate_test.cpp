@@ -94,38 +94,30 @@ TEST(Ablate, ReportsProgress) {
   EXPECT_EQ(sink.total, 7);
 }
 
+/// What ablate says of a run.
+std::string complaint(const Json& json) {
+  try {
+    ablate(load(json));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing";
+}
+
 TEST(Ablate, RefusesWrongRuns) {
   Json json = small_run();
   json["stepps"] = 1;
-  EXPECT_THROW(load(json), Error);
+  EXPECT_THAT(complaint(json), HasSubstr("unknown key 'stepps' at the top level; did you mean 'steps'?"));
   json = small_run();
   json["steps"] = Json::array();
-  EXPECT_THROW(load(json), Error);
+  EXPECT_THAT(complaint(json), HasSubstr("steps is empty"));
   json = small_run();
   json["steps"][0]["set"] = {{"fusedd", true}};
-  EXPECT_THROW(
-      {
-        try {
-          ablate(load(json));
-        } catch (const Error& error) {
-          EXPECT_THAT(error.what(),
-                      HasSubstr("small, step 'fine recomputation': unknown key 'fusedd'; did you mean 'fused'?"));
-          throw;
-        }
-      },
-      Error);
+  EXPECT_THAT(complaint(json),
+              HasSubstr("small, step 'fine recomputation': unknown key 'fusedd'; did you mean 'fused'?"));
   json = small_run();
   json["steps"][1]["set"] = {{"ep", 48}};
-  EXPECT_THROW(
-      {
-        try {
-          ablate(load(json));
-        } catch (const Error& error) {
-          EXPECT_THAT(error.what(), HasSubstr("small, step 'fused operators': layout: 256 experts do not divide"));
-          throw;
-        }
-      },
-      Error);
+  EXPECT_THAT(complaint(json), HasSubstr("small, step 'fused operators': layout: 256 experts do not divide"));
 }
 
 TEST(LoadText, ReadsWhatItWrites) {
