@@ -12,7 +12,7 @@ while read -r name seeds; do
   mkdir -p "$build/corpus/$name" "$build/findings/$name"
   log=$build/findings/$name.log
   echo "fuzz: $name for $seconds s"
-  if "$build/bin/fuzz_$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_funcs=0 -print_final_stats=1 \
+  if "$build/bin/fuzz_$name" -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_funcs=0 -print_final_stats=1 \
     -artifact_prefix="$build/findings/$name/" "$build/corpus/$name" ${seeds:+"$seeds"} </dev/null >"$log" 2>&1; then
     echo "fuzz: $name: nothing found in $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs"
   else
