@@ -15,21 +15,6 @@
 namespace filigree::cli {
 namespace {
 
-template <class Read>
-auto as_words(Read read) {
-  try {
-    return read();
-  } catch (const UsageError&) {
-    throw;
-  } catch (const Error& error) {
-    throw UsageError(error.what());
-  }
-}
-
-bool names(const std::vector<std::string>& fixed, const std::string& key) {
-  return std::find(fixed.begin(), fixed.end(), key) != fixed.end();
-}
-
 constexpr std::string_view kNoPairs =
     " Zero-bubble schedules cannot hide expert communication so; overlap=gradients+parameters+pipeline+shared tries "
     "them.";
@@ -37,7 +22,7 @@ constexpr std::string_view kNoPairs =
 /// Takes a number of its own option into the base, where the layout does not say another.
 void fix_number(plan::SearchBase& base, const std::string& key, std::int64_t given, std::int64_t& field) {
   if (given == 0) return;
-  if (names(base.fixed, key) && field != given) {
+  if (base.fixes(key) && field != given) {
     throw UsageError(
         fmt::format("plan search: --{} is {}, but the layout says {}={}; give one of the two", key, given, key, field));
   }
@@ -66,8 +51,8 @@ PreparedSearch prepare_search(const SearchOptions& options, bool experts) {
   request.cluster = read_cluster(options.inputs.cluster);
   request.load = read_load(options.inputs);
   request.devices = options.inputs.devices;
-  request.base = as_words([&] { return plan::parse_base(options.layout); });
-  request.space = as_words([&] { return plan::parse_space(options.space); });
+  request.base = from_words([&] { return plan::parse_base(options.layout); });
+  request.space = from_words([&] { return plan::parse_space(options.space); });
   const auto objective = enum_from_name<plan::Objective>(options.objective);
   if (!objective)
     throw UsageError(fmt::format("--objective cannot be '{}' (one of: mfu, tokens, cost)", options.objective));
@@ -79,14 +64,14 @@ PreparedSearch prepare_search(const SearchOptions& options, bool experts) {
   fix_number(request.base, "gbs", options.gbs, request.base.layout.gbs);
   fix_number(request.base, "seq", options.seq, request.base.layout.seq);
   spec::Layout& layout = request.base.layout;
-  if (!names(request.base.fixed, "seq")) {
+  if (!request.base.fixes("seq")) {
     out.assumed.push_back(fmt::format("Sequences of {} tokens (--seq).", text::with_thousands(layout.seq)));
   }
   if (layout.gbs == 0) {
     layout.gbs = plan::default_batch(request.devices, layout.seq);
     out.assumed.push_back(fmt::format("{} sequences a step (--gbs).", text::with_thousands(layout.gbs)));
   }
-  if (!names(request.base.fixed, "overlap")) {
+  if (!request.base.fixes("overlap")) {
     layout.overlap = usual_overlap(request, experts);
     request.base.fixed.push_back("overlap");
     std::vector<std::string> words;

@@ -21,16 +21,6 @@
 namespace filigree::cli {
 namespace {
 
-/// Errors of these words, which name no file, are wrong usage.
-template <class Read>
-auto from_words(const Read& read) {
-  try {
-    return read();
-  } catch (const Error& error) {
-    throw UsageError(error.what());
-  }
-}
-
 bool is_file(const std::string& path) {
   std::error_code code;
   return std::filesystem::is_regular_file(path, code);
@@ -77,10 +67,7 @@ spec::Model read_language_model(const std::string& name_or_path, const std::stri
 }
 
 spec::Cluster read_cluster(const std::string& name_or_path) {
-  const std::string path = find_words("clusters", name_or_path);
-  auto cluster = load_config<spec::Cluster>(path);
-  if (cluster.tiers.empty()) fail("{}: tiers is empty; name at least the network inside a node", path);
-  return cluster;
+  return load_config<spec::Cluster>(find_words("clusters", name_or_path));
 }
 
 spec::Load read_load(const PlanInputs& inputs) {
@@ -109,12 +96,6 @@ std::string Subject::title(const plan::Estimate& estimate) const {
 
 plan::Estimate Subject::estimate(const std::string& text, plan::Detail detail) const {
   const spec::Layout layout = spec::complete(read_layout(text), devices_);
-  const spec::Tier& outermost = cluster_.tiers.back();
-  if (outermost.devices > 0 && layout.devices > outermost.devices) {
-    fail(
-        "cluster {}: its outermost network '{}' joins {} devices, but the layout has {}; give it devices 0 (unlimited)",
-        cluster_.name, outermost.name, outermost.devices, layout.devices);
-  }
   if (const auto* language = std::get_if<spec::Model>(&model_)) {
     spec::check(layout, *language);
     return plan::Estimator(*language, cluster_, load_).estimate(layout, detail);

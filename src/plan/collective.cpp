@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
+#include "base/units.h"
+
 namespace filigree::plan {
 namespace {
 
@@ -33,6 +36,9 @@ double tier_rate(const NetworkTier& tier, Collective kind, double bytes, std::in
 }  // namespace
 
 Network resolve_network(const spec::Cluster& cluster) {
+  if (cluster.tiers.empty()) {
+    fail("cluster {}: tiers is empty; name at least the network inside a node", cluster.name);
+  }
   Network network;
   for (const spec::Tier& tier : cluster.tiers) {
     NetworkTier out;
@@ -41,7 +47,7 @@ Network resolve_network(const spec::Cluster& cluster) {
     out.rate = 1e9 * tier.gb_s;
     out.step = 1e-6 * tier.latency_us;
     out.launch = 1e-6 * tier.launch_us;
-    out.half_bytes = tier.half_mib * 1024 * 1024;
+    out.half_bytes = tier.half_mib * kMib;
     out.all_reduce = tier.all_reduce;
     out.all_gather = tier.all_gather;
     out.all_to_all = tier.all_to_all;
@@ -49,6 +55,13 @@ Network resolve_network(const spec::Cluster& cluster) {
     network.tiers.push_back(out);
   }
   return network;
+}
+
+void check_reach(const spec::Cluster& cluster, std::int64_t devices) {
+  const spec::Tier& outermost = cluster.tiers.back();
+  if (outermost.devices == 0 || devices <= outermost.devices) return;
+  fail("cluster {}: its outermost network '{}' joins {} devices, but the layout has {}; give it devices 0 (unlimited)",
+       cluster.name, outermost.name, outermost.devices, devices);
 }
 
 std::int64_t node_devices(const Network& network) { return std::max<std::int64_t>(1, network.tiers.front().devices); }

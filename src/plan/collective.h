@@ -33,7 +33,11 @@ struct Network {
   std::vector<NetworkTier> tiers;
 };
 
+/// Error where the cluster has none.
 Network resolve_network(const spec::Cluster& cluster);
+
+/// Error where the cluster's outermost network joins fewer devices.
+void check_reach(const spec::Cluster& cluster, std::int64_t devices);
 
 /// Seconds of one collective. `bytes` by rank: all_reduce: the buffer; all_gather: the gathered result;
 /// reduce_scatter: the buffer before it; all_to_all: what a rank holds for all ranks together.

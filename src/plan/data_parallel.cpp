@@ -8,10 +8,10 @@ namespace filigree::plan {
 
 using spec::Overlap;
 
-Sharding dense_sharding(const spec::Layout& layout) { return {{layout.cp * layout.dp, layout.tp}}; }
+RankGroup dense_sharding(const spec::Layout& layout) { return {layout.cp * layout.dp, layout.tp}; }
 
-Sharding expert_sharding(const spec::Layout& layout) {
-  return {{spec::expert_data_parallel(layout), spec::expert_ranks(layout) * layout.etp}};
+RankGroup expert_sharding(const spec::Layout& layout) {
+  return {spec::expert_data_parallel(layout), spec::expert_ranks(layout) * layout.etp};
 }
 
 namespace {
@@ -31,7 +31,7 @@ double exposed_part(double seconds, double parameters, double window) {
 StepEnd step_end(const StepContext& c, const LayerCost& stage, const Pipeline& pipeline) {
   StepEnd end;
   const spec::Layout& layout = c.layout;
-  const RankGroup dense = dense_sharding(layout).group, expert = expert_sharding(layout).group;
+  const RankGroup dense = dense_sharding(layout), expert = expert_sharding(layout);
   const double d = stage.dense_parameters, x = stage.expert_parameters;
   const double grad = spec::dtype_bytes(layout.gradient_dtype), weight = spec::dtype_bytes(layout.parameter_dtype);
   const Collective reduce = layout.zero >= 1 ? Collective::reduce_scatter : Collective::all_reduce;

@@ -10,11 +10,8 @@
 namespace filigree::plan {
 
 /// Ranks over which one kind of parameter is replicated, and so its gradients reduced and its optimizer state split.
-struct Sharding {
-  RankGroup group;
-};
-Sharding dense_sharding(const spec::Layout& layout);
-Sharding expert_sharding(const spec::Layout& layout);
+RankGroup dense_sharding(const spec::Layout& layout);
+RankGroup expert_sharding(const spec::Layout& layout);
 
 /// Seconds that stay exposed on one stage.
 struct StepEnd {

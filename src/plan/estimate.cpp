@@ -1,10 +1,8 @@
 #include "plan/estimate.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
-#include "base/error.h"
+#include "base/units.h"
 #include "plan/data_parallel.h"
 #include "spec/count.h"
 #include "spec/resolve.h"
@@ -142,9 +140,9 @@ ModuleSeconds stage_modules(const Pipeline& p, const StageCost& stage, std::int6
 StageMemory stage_memory(const StepInputs& in, const StageCost& stage, double activations) {
   const spec::Layout& layout = in.layout;
   StageMemory memory;
-  const Sharding dense = dense_sharding(layout), expert = expert_sharding(layout);
+  const RankGroup dense = dense_sharding(layout), expert = expert_sharding(layout);
   const double d = stage.sum.dense_parameters, x = stage.sum.expert_parameters;
-  const double ways_d = static_cast<double>(dense.group.size), ways_x = static_cast<double>(expert.group.size);
+  const double ways_d = static_cast<double>(dense.size), ways_x = static_cast<double>(expert.size);
   const auto share = [&](int stage_of_zero, double bytes) {
     const bool split = layout.zero >= stage_of_zero;
     return bytes * (d / (split ? ways_d : 1.0) + x / (split ? ways_x : 1.0));
@@ -154,15 +152,18 @@ StageMemory stage_memory(const StepInputs& in, const StageCost& stage, double ac
   memory.optimizer = layout.offload_optimizer ? 0 : share(1, layout.optimizer_bytes);
   memory.activations = activations;
   memory.workspace = stage.sum.workspace_bytes;
-  memory.context = in.cluster.context_gib * 1024 * 1024 * 1024;
+  memory.context = in.cluster.context_gib * kGib;
   return memory;
 }
+
+std::int64_t expert_layers(const spec::Model& model) { return model.layers - model.dense_prefix; }
 
 }  // namespace
 
 Estimate estimate_step(const StepInputs& in, Detail detail) {
   const spec::Layout& layout = in.layout;
   const std::vector<StageCost>& stages = in.stages;
+  check_reach(in.cluster, layout.devices);
   Estimate out;
   out.layout = layout;
   out.micro_batches = spec::micro_batches(layout);
@@ -202,9 +203,9 @@ Estimate estimate_step(const StepInputs& in, Detail detail) {
   for (const Module module : {Module::tensor_comm, Module::context_comm, Module::expert_comm}) {
     exposed += out.modules[static_cast<std::size_t>(module)];
   }
-  if (layout.pp > 1 && !pipeline.overlap_send) exposed += 2 * send * static_cast<double>(layout.vpp) * m;
+  exposed += steady_sends(pipeline) * m;
   out.exposed_comm_fraction = std::min(1.0, exposed / out.step_s);
-  out.memory_capacity = in.cluster.accelerator.memory_gib * 1024 * 1024 * 1024;
+  out.memory_capacity = in.cluster.accelerator.memory_gib * kGib;
   out.fits = out.peak_memory <= out.memory_capacity;
   return out;
 }
@@ -214,10 +215,13 @@ Estimator::Estimator(spec::Model model, spec::Cluster cluster, spec::Load load)
       cluster_(std::move(cluster)),
       load_(std::move(load)),
       network_(resolve_network(cluster_)),
-      runs_(layer_runs(model_)) {}
+      runs_(layer_runs(model_)) {
+  if (!model_.experts || load_.kind == spec::LoadKind::balanced) return;
+  popularity_.emplace(load_, model_.experts->routed, model_.experts->top_k, expert_layers(model_));
+}
 
 Imbalance Estimator::imbalance_of(const spec::Layout& layout, EstimateReuse& reuse) const {
-  if (!model_.experts || load_.kind == spec::LoadKind::balanced) return {};
+  if (!popularity_) return {};
   const RankGroup group = expert_group(layout);
   const double tokens = device_tokens(layout) / static_cast<double>(layout.tp) * static_cast<double>(group.size);
   const std::array<double, 4> key{static_cast<double>(group.size), tokens, layout.expert_placement ? 1.0 : 0.0,
@@ -225,8 +229,8 @@ Imbalance Estimator::imbalance_of(const spec::Layout& layout, EstimateReuse& reu
   const auto known = reuse.imbalances.find(key);
   if (known != reuse.imbalances.end()) return known->second;
   const ExpertGroup experts{model_.experts->routed, model_.experts->top_k, group.size,
-                            static_cast<std::int64_t>(tokens), model_.layers - model_.dense_prefix};
-  return reuse.imbalances[key] = imbalance(load_, experts, layout.expert_placement, layout.capacity_factor);
+                            static_cast<std::int64_t>(tokens), expert_layers(model_)};
+  return reuse.imbalances[key] = imbalance(*popularity_, experts, layout.expert_placement, layout.capacity_factor);
 }
 
 LayerContext Estimator::context_of(const spec::Layout& layout, const EstimateReuse& reuse) const {

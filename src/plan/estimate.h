@@ -2,11 +2,13 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "plan/layer.h"
 #include "plan/load.h"
+#include "plan/popularity.h"
 #include "plan/stages.h"
 #include "plan/timeline.h"
 #include "spec/cluster.h"
@@ -100,6 +102,7 @@ class Estimator {
   spec::Load load_;
   Network network_;
   LayerRuns runs_;
+  std::optional<Popularity> popularity_;  // of an uneven load; a trace is read once
 };
 
 /// What a step's estimate needs, whatever the model.

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/overrides.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "plan/estimate.h"
 #include "spec/check.h"
 #include "spec/hf_config.h"
@@ -270,7 +271,7 @@ SetResult validate(const MeasuredSet& set) {
       if (row.memory_gib) {
         double allocated = 0;
         for (const StageMemory& memory : estimate.memory) allocated = std::max(allocated, memory.allocated());
-        out.computed_gib = allocated / (1024.0 * 1024 * 1024);
+        out.computed_gib = allocated / kGib;
         out.memory_error = *out.computed_gib / *row.memory_gib - 1;
         memory_sum += std::abs(*out.memory_error);
         ++with_memory;

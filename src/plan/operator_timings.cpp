@@ -126,7 +126,7 @@ std::string to_csv(const OperatorTimings& timings) {
     rows.push_back({row.name, typed ? std::string(spec::dtype_name(row.dtype)) : "bf16", fmt::format("{}", row.groups),
                     fmt::format("{}", row.m), fmt::format("{}", row.n), fmt::format("{}", row.k),
                     fmt::format("{}", row.v_dim), row.causal ? "1" : "0", fmt::format("{}", row.bytes),
-                    fmt::format("{}", 1e6 * row.seconds)});
+                    fmt::format("{:.12g}", 1e6 * row.seconds)});
   }
   const std::string comment = timings.device.empty() ? std::string() : "# GPU: " + timings.device + "\n";
   return comment + filigree::to_csv(header, rows);

@@ -6,13 +6,12 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "base/units.h"
 #include "plan/layer.h"
 #include "spec/layout_text.h"
 
 namespace filigree::plan {
 namespace {
-
-constexpr double kBytesPerGib = 1024.0 * 1024.0 * 1024.0;
 
 std::string gib_text(double bytes) { return fmt::format("{:.1f}", gib(bytes)); }
 
@@ -39,7 +38,7 @@ Json memory_json(const StageMemory& m) {
 
 }  // namespace
 
-double gib(double bytes) { return bytes / kBytesPerGib; }
+double gib(double bytes) { return bytes / kGib; }
 
 std::string time_text(double seconds) {
   if (std::abs(seconds) >= 10) return fmt::format("{:.2f} s", seconds);

@@ -6,6 +6,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "plan/bound.h"
 #include "plan/workers.h"
 #include "spec/check.h"
@@ -13,7 +14,6 @@
 namespace filigree::plan {
 namespace {
 
-constexpr double kGib = 1024.0 * 1024 * 1024;
 /// Beyond so many parallel degrees they are not sorted, so that memory stays small.
 constexpr std::int64_t kSortedDegrees = std::int64_t{1} << 20;
 /// Items of a wave: few at first, when each wave lowers the threshold much.

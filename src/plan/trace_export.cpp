@@ -7,11 +7,11 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/units.h"
 
 namespace filigree::plan {
 namespace {
 
-constexpr double bytes_a_gib = 1024.0 * 1024.0 * 1024.0;
 constexpr std::size_t max_curves = 4;
 
 void check(const Timeline& timeline, const TimelineView& view) {
@@ -149,7 +149,7 @@ Series memory_curve(const Timeline& timeline, const TimelineView& view, std::siz
   Series curve{.name = fmt::format("stage {}", stage)};
   const auto add = [&](double time, double bytes) {
     curve.x.push_back(time * scale);
-    curve.y.push_back((bytes + held(view, stage)) / bytes_a_gib);
+    curve.y.push_back((bytes + held(view, stage)) / kGib);
   };
   add(0, 0);
   for (const MemoryPoint& point : timeline.memory[stage]) add(point.time, point.bytes);
@@ -191,9 +191,9 @@ Trace to_trace(const Timeline& timeline, const TimelineView& view) {
       trace.name_thread({.process = process, .thread = 1 + lane}, "send");
     }
     const char* counter = view.held_bytes.empty() ? "activations, GiB" : "memory, GiB";
-    trace.counter(process, counter, 0, held(view, stage) / bytes_a_gib);
+    trace.counter(process, counter, 0, held(view, stage) / kGib);
     for (const MemoryPoint& point : timeline.memory[stage]) {
-      trace.counter(process, counter, point.time * 1e6, (point.bytes + held(view, stage)) / bytes_a_gib);
+      trace.counter(process, counter, point.time * 1e6, (point.bytes + held(view, stage)) / kGib);
     }
   }
   return trace;
@@ -224,7 +224,7 @@ Gantt to_gantt(const Timeline& timeline, const TimelineView& view) {
     gantt.curves.push_back(memory_curve(timeline, view, stage, scale));
   }
   if (view.capacity_bytes > 0) {
-    gantt.guides.push_back({.at = view.capacity_bytes / bytes_a_gib, .text = "device memory"});
+    gantt.guides.push_back({.at = view.capacity_bytes / kGib, .text = "device memory"});
   }
   return gantt;
 }

@@ -35,18 +35,18 @@ StepEnd end_of(const std::string& text, double forward = 0.1, double backward = 
 
 double transfer(const std::string& text, Collective kind, double bytes_each) {
   const Costs costs(text, test::model("deepseekv3"));
-  return collective_seconds(costs.network, kind, kDenseParameters * bytes_each, dense_sharding(costs.layout).group) +
-         collective_seconds(costs.network, kind, kExpertParameters * bytes_each, expert_sharding(costs.layout).group);
+  return collective_seconds(costs.network, kind, kDenseParameters * bytes_each, dense_sharding(costs.layout)) +
+         collective_seconds(costs.network, kind, kExpertParameters * bytes_each, expert_sharding(costs.layout));
 }
 
 const std::string kLayout = "tp=2,cp=2,dp=16,ep=8,seq=4096";
 
 TEST(DataParallel, Groups) {
   const Costs costs(kLayout, test::model("deepseekv3"));
-  EXPECT_EQ(dense_sharding(costs.layout).group.size, 32);
-  EXPECT_EQ(dense_sharding(costs.layout).group.stride, 2);
-  EXPECT_EQ(expert_sharding(costs.layout).group.size, 8);
-  EXPECT_EQ(expert_sharding(costs.layout).group.stride, 8);
+  EXPECT_EQ(dense_sharding(costs.layout).size, 32);
+  EXPECT_EQ(dense_sharding(costs.layout).stride, 2);
+  EXPECT_EQ(expert_sharding(costs.layout).size, 8);
+  EXPECT_EQ(expert_sharding(costs.layout).stride, 8);
 }
 
 TEST(DataParallel, ZeroStagesReduceAndGather) {

@@ -10,19 +10,13 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "loads.h"
 
 namespace filigree::plan {
 namespace {
 
 using spec::LoadKind;
-
-spec::Load make_load(LoadKind kind, double parameter = 0, std::int64_t seed = 0) {
-  spec::Load load;
-  load.kind = kind;
-  load.parameter = parameter;
-  load.seed = seed;
-  return load;
-}
+using test::make_load;
 
 const std::vector<spec::Load> uneven{make_load(LoadKind::uniform), make_load(LoadKind::zipf, 0.3),
                                      make_load(LoadKind::zipf, 1), make_load(LoadKind::dirichlet, 5),

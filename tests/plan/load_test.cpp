@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "loads.h"
 #include "plan/assignment.h"
 #include "plan/placement.h"
 
@@ -19,14 +20,7 @@ namespace filigree::plan {
 namespace {
 
 using spec::LoadKind;
-
-spec::Load make_load(LoadKind kind, double parameter = 0, std::int64_t seed = 0) {
-  spec::Load load;
-  load.kind = kind;
-  load.parameter = parameter;
-  load.seed = seed;
-  return load;
-}
+using test::make_load;
 
 const std::vector<spec::Load> uneven{make_load(LoadKind::uniform), make_load(LoadKind::zipf, 0.5),
                                      make_load(LoadKind::zipf, 1), make_load(LoadKind::dirichlet, 1)};
