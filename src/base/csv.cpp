@@ -10,6 +10,8 @@
 namespace filigree {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 struct Record {
   std::vector<std::string> fields;
   int line = 0;
@@ -19,7 +21,7 @@ struct Record {
 class CsvScanner {
  public:
   CsvScanner(std::string_view text, const std::string& where) : text_(text), where_(where) {
-    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);  // byte order mark
+    if (text_.starts_with(kByteOrderMark)) text_.remove_prefix(kByteOrderMark.size());
   }
 
   /// Drops blank lines, and comment lines where `comments` is set. A '#' line with several fields, as many as the line
@@ -133,8 +135,9 @@ void check_length(const Csv& csv, const Record& record) {
 
 std::string quote_if_needed(const std::string& field) {
   const bool spaced = text::trim(field).size() != field.size();
-  const bool plain =
-      !field.empty() && field.front() != '#' && !spaced && field.find_first_of(",\"\r\n") == std::string::npos;
+  const bool begins_oddly =
+      field.starts_with('#') || field.starts_with(kByteOrderMark);  // skipped at the start of a file
+  const bool plain = !field.empty() && !begins_oddly && !spaced && field.find_first_of(",\"\r\n") == std::string::npos;
   if (plain) return field;
   std::string out = "\"";
   for (const char c : field) {
