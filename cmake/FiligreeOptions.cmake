@@ -6,7 +6,7 @@ option(FILIGREE_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(FILIGREE_BENCH "Build the benchmarks" OFF)
 option(FILIGREE_FUZZ "Build the fuzz targets (Clang only)" OFF)
 option(FILIGREE_WERROR "Treat warnings as errors" OFF)
-option(FILIGREE_NATIVE "Optimise for this machine's processor; the result may not run on another" OFF)
+option(FILIGREE_NATIVE "Let the numeric libraries use all of this machine's processor; the result may not run on another" ON)
 option(FILIGREE_INSTALL "Make install rules" ${PROJECT_IS_TOP_LEVEL})
 set(FILIGREE_SANITIZER "" CACHE STRING "Sanitizers to compile in, such as 'address' or 'undefined'; empty for none")
 set(FILIGREE_REFERENCE "${PROJECT_SOURCE_DIR}/../shared/reference"

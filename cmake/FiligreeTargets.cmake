@@ -19,7 +19,7 @@ function(filigree_compile_options target)
   target_compile_options(
     ${target} PRIVATE "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=" -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                       "$<${FILIGREE_GCC12}:-Wno-restrict;-Wno-stringop-overflow>" $<$<BOOL:${FILIGREE_WERROR}>:-Werror>
-                      $<$<BOOL:${FILIGREE_NATIVE}>:-march=native> ${FILIGREE_SANITIZE_OPTIONS})
+                      ${FILIGREE_SANITIZE_OPTIONS})
   target_link_options(${target} PRIVATE ${FILIGREE_SANITIZE_OPTIONS})
 endfunction()
 
@@ -53,6 +53,14 @@ function(filigree_library folder)
   target_precompile_headers(filigree_${folder} PRIVATE ${arg_PRECOMPILE})
   filigree_compile_options(filigree_${folder})
   set_property(GLOBAL APPEND PROPERTY FILIGREE_LIBRARIES filigree_${folder})
+endfunction()
+
+# filigree_native(<folder>): the folder and everything that uses it is compiled for this machine's processor. Public,
+# because the alignment of Eigen's memory depends on it and must be the same everywhere.
+function(filigree_native folder)
+  if(FILIGREE_NATIVE)
+    target_compile_options(filigree_${folder} PUBLIC -march=native)
+  endif()
 endfunction()
 
 function(filigree_program name)
