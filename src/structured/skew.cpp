@@ -37,7 +37,7 @@ std::vector<double> SkewProduct::symbol(ConstSplit lambda) const {
   return t;
 }
 
-void SkewProduct::analyse(const double* __restrict x, Split u, std::size_t lanes, double* work) const {
+void SkewProduct::twist(const double* __restrict x, Split u, std::size_t lanes) const {
   double* __restrict re = u.re, * __restrict im = u.im;
   for (std::size_t k = 0; k < size(); ++k) {
     const double c = cos_[k], s = sin_[k];
@@ -46,11 +46,19 @@ void SkewProduct::analyse(const double* __restrict x, Split u, std::size_t lanes
       im[b] = s * x[b];
     }
   }
+}
+
+void SkewProduct::analyse(const double* x, Split u, std::size_t lanes, double* work) const {
+  twist(x, u, lanes);
   fft_.forward(u, lanes, work);
 }
 
-void SkewProduct::synthesise(Split v, double* __restrict y, std::size_t lanes, double* work) const {
+void SkewProduct::synthesise(Split v, double* y, std::size_t lanes, double* work) const {
   fft_.inverse(v, lanes, work);
+  untwist(v, y, lanes);
+}
+
+void SkewProduct::untwist(ConstSplit v, double* __restrict y, std::size_t lanes) const {
   const double* __restrict re = v.re, * __restrict im = v.im;
   const double scale = 1 / static_cast<double>(size());
   for (std::size_t k = 0; k < size(); ++k) {

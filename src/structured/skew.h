@@ -33,6 +33,10 @@ class SkewProduct {
   /// The 2n - 1 numbers of the Toeplitz matrix whose λ this is: the reverse of spectrum().
   std::vector<double> symbol(ConstSplit lambda) const;
 
+  /// u = D x, and y = Re(D^* v) / n: the parts of the next two that stand outside the transform.
+  void twist(const double* x, Split u, std::size_t lanes) const;
+  void untwist(ConstSplit v, double* y, std::size_t lanes) const;
+
   /// u = F D x. Only lanes and transforms: several λ may then be applied to one u.
   void analyse(const double* x, Split u, std::size_t lanes, double* work) const;
 
