@@ -189,6 +189,12 @@ ModelPtr fit_network(const Dataset& data, const NetworkMethod& method, const Tra
   return std::make_unique<NetworkModel>(method.name, map, std::move(scaling), result.params, std::move(about));
 }
 
+ModelPtr make_network_model(const std::string& method, StepMap map, Scaling scaling, Vector params, Json about) {
+  FILIGREE_ASSERT(params.size() == map.network->num_parameters());
+  return std::make_unique<NetworkModel>(method, std::move(map), std::move(scaling), std::move(params),
+                                        std::move(about));
+}
+
 NetworkPtr network_from_json(const Json& json, const std::string& where, const NetworkReader& known) {
   const std::string type = value_of<std::string>(json, "type", where);
   if (type == "mlp") {

@@ -35,6 +35,9 @@ struct NetworkMethod {
 
 ModelPtr fit_network(const Dataset& data, const NetworkMethod& method, const TrainingHooks& hooks);
 
+/// The model around parameters that were trained in another way; `about` says how.
+ModelPtr make_network_model(const std::string& method, StepMap map, Scaling scaling, Vector params, Json about);
+
 /// Reads what such a model wrote. `type` of a network is looked up in network_from_json, which knows mlp, scaled and
 /// ode; `known` adds others.
 using NetworkReader = std::function<NetworkPtr(const Json& json, const std::string& where)>;

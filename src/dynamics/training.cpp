@@ -23,8 +23,8 @@ std::vector<Window> all_windows(const TrainingRuns& runs, Eigen::Index samples, 
   return windows;
 }
 
-RolloutLoss::RolloutLoss(const StepMap& map, Eigen::Index steps, double rollout_weight)
-    : map_(map), steps_(steps), rollout_weight_(rollout_weight) {
+RolloutLoss::RolloutLoss(const StepMap& map, Eigen::Index steps, double rollout_weight, double first_weight)
+    : map_(map), steps_(steps), rollout_weight_(rollout_weight), first_weight_(first_weight) {
   input_.resize(static_cast<std::size_t>(steps));
   error_.resize(static_cast<std::size_t>(steps));
   taught_.resize(static_cast<std::size_t>(steps));
@@ -32,7 +32,7 @@ RolloutLoss::RolloutLoss(const StepMap& map, Eigen::Index steps, double rollout_
 }
 
 double RolloutLoss::weight(Eigen::Index step) const {
-  return rollout_weight_ / static_cast<double>(steps_) + (step == 0 ? 1.0 : 0.0);
+  return rollout_weight_ / static_cast<double>(steps_) + (step == 0 ? first_weight_ : 0.0);
 }
 
 /// The first input, whole from the data.

@@ -107,10 +107,11 @@ struct Window {
 std::vector<Window> all_windows(const TrainingRuns& runs, Eigen::Index samples, Eigen::Index stride = 1);
 
 /// The loss of a batch of windows rolled out together, with its gradient by back-propagation through the roll-out.
-/// loss = mean over windows and coordinates of Σ_k w_k e_k², w_k = rollout_weight / steps, and 1 more for the first.
+/// loss = mean over windows and coordinates of Σ_k w_k e_k², w_k = rollout_weight / steps, and first_weight more for the
+/// first.
 class RolloutLoss {
  public:
-  RolloutLoss(const StepMap& map, Eigen::Index steps, double rollout_weight);
+  RolloutLoss(const StepMap& map, Eigen::Index steps, double rollout_weight, double first_weight = 1);
 
   /// Where `teacher` (called for every window and every step but the first) says so, a step starts from the data.
   double operator()(const TrainingRuns& runs, const std::vector<Window>& windows, ParamsRef params, Vector* gradient,
@@ -131,7 +132,7 @@ class RolloutLoss {
 
   StepMap map_;
   Eigen::Index steps_;
-  double rollout_weight_;
+  double rollout_weight_, first_weight_;
   std::vector<Matrix> input_, error_;
   std::vector<std::unique_ptr<Tape>> tapes_;
   std::vector<Eigen::Array<bool, 1, Eigen::Dynamic>> taught_;  // whether input k begins from data, by window
