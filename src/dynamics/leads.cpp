@@ -29,6 +29,17 @@ LeadsOptions LeadsOptions::published() {
   return options;
 }
 
+LeadsOptions LeadsOptions::for_form(LeadsForm form) {
+  if (form == LeadsForm::mlp) return published();
+  LeadsOptions options;
+  options.form = form;
+  if (form == LeadsForm::low_rank) return options;
+  options.normalise = false;
+  options.ridge = 1e-9;
+  options.omega = 1e-7;
+  return options;
+}
+
 FieldPtr leads_field(const LeadsOptions& options, Eigen::Index dimension, Eigen::Index environments, Eigen::Index e) {
   const auto network = [&](Eigen::Index outputs) -> NetworkPtr {
     if (options.form == LeadsForm::polynomial || options.form == LeadsForm::low_rank_polynomial) {

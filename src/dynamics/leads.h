@@ -41,8 +41,8 @@ namespace filigree::dynamics {
 struct LeadsOptions {
   LeadsVariant variant = LeadsVariant::leads;
   LeadsForm form = LeadsForm::low_rank;
-  std::vector<Eigen::Index> hidden = {16, 16};
-  Activation activation = Activation::tanh;
+  std::vector<Eigen::Index> hidden = {16};
+  Activation activation = Activation::silu;
   double weight_deviation = 0;
   int rank = 2;
   int degree = 2;
@@ -54,7 +54,7 @@ struct LeadsOptions {
   Optimiser optimiser = Optimiser::levenberg_marquardt;
   int epochs = 100;
   std::vector<int> rollouts = {1, 2, 4, 8, 1000};
-  double ridge = 1e-9;
+  double ridge = 1e-6;
   AdamOptions adam = {};
   double teacher_decay = 0.99;
   int threads = 1;
@@ -62,6 +62,8 @@ struct LeadsOptions {
 
   /// The settings of the published Lotka–Volterra run (yuan-yin/LEADS: train_leads.py, experiments.py).
   static LeadsOptions published();
+  /// What serves a form: published() for mlp; raw units and hardly any ridge for the polynomials.
+  static LeadsOptions for_form(LeadsForm form);
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {

@@ -113,30 +113,35 @@ LeadsScore leads_lotka_volterra_score(const LeadsOptions& options, std::int64_t 
 }
 
 std::vector<LeadsOptions> leads_candidates(LeadsForm form, std::int64_t seed) {
-  std::vector<LeadsOptions> candidates;
-  LeadsOptions options;
-  options.form = form;
+  LeadsOptions options = LeadsOptions::for_form(form);
   options.seed = seed;
-  if (form == LeadsForm::mlp) return {options};
+  std::vector<LeadsOptions> candidates;
   if (form == LeadsForm::polynomial) {
-    options.normalise = false;
     for (const int degree : {2, 3}) {
-      for (const double omega : {1e-4, 1e-7, 1e-10}) {
+      for (const double omega : {1e-7, 1e-9, 1e-11}) {
         options.degree = degree;
         options.omega = omega;
         candidates.push_back(options);
       }
     }
-    return candidates;
-  }
-  if (form == LeadsForm::low_rank_polynomial) options.normalise = false;
-  for (const int rank : {1, 2, 3}) {
-    options.rank = rank;
-    for (const int size : {0, 1}) {
-      options.degree = 2 + size;
-      options.hidden = size == 0 ? std::vector<Eigen::Index>{8} : std::vector<Eigen::Index>{8, 8};
-      candidates.push_back(options);
+  } else if (form == LeadsForm::low_rank_polynomial) {
+    for (const int degree : {2, 3}) {
+      for (const int rank : {1, 2, 3}) {
+        options.degree = degree;
+        options.rank = rank;
+        candidates.push_back(options);
+      }
     }
+  } else if (form == LeadsForm::low_rank) {
+    for (const int rank : {2, 3}) {
+      for (const double ridge : {1e-6, 1e-7}) {
+        options.rank = rank;
+        options.ridge = ridge;
+        candidates.push_back(options);
+      }
+    }
+  } else {
+    candidates.push_back(options);
   }
   return candidates;
 }

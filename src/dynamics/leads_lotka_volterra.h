@@ -28,7 +28,8 @@ struct LeadsScore {
 LeadsScore leads_lotka_volterra_score(const LeadsSets& sets, const std::vector<LeadsOptions>& candidates);
 LeadsScore leads_lotka_volterra_score(const LeadsOptions& options, std::int64_t seed);
 
-/// Candidates by form: for low_rank ranks and widths, for polynomial degrees and weights of the regulariser.
+/// Candidates by form: mlp is as published and has one; low_rank varies rank and ridge; the polynomials vary degree and
+/// rank or the weight of the regulariser.
 std::vector<LeadsOptions> leads_candidates(LeadsForm form, std::int64_t seed);
 
 }  // namespace filigree::dynamics

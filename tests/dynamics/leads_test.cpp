@@ -129,9 +129,7 @@ TEST(LeadsLotkaVolterra, SetsFollowTheProtocol) {
 
 TEST(FitLeads, SharedStructureRecoversLotkaVolterra) {
   const LeadsSets sets = leads_lotka_volterra_sets(1);
-  LeadsOptions options;
-  options.form = LeadsForm::low_rank_polynomial;
-  options.normalise = false;
+  const LeadsOptions options = LeadsOptions::for_form(LeadsForm::low_rank_polynomial);
   const LeadsScore score = leads_lotka_volterra_score(sets, {options});
   EXPECT_EQ(score.parameters, 12 + 24 + 20);
   EXPECT_LT(score.mse, 1e-6);
@@ -169,6 +167,8 @@ TEST(FitLeads, LeastSquaresFitsTheTrainingRuns) {
   const Dataset data = two_environments();
   LeadsOptions options;
   options.hidden = {6};
+  options.activation = Activation::tanh;
+  options.ridge = 1e-9;
   options.epochs = 30;
   for (const LeadsForm form : {LeadsForm::mlp, LeadsForm::low_rank}) {
     options.form = form;
