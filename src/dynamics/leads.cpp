@@ -33,7 +33,10 @@ LeadsOptions LeadsOptions::for_form(LeadsForm form) {
   if (form == LeadsForm::mlp) return published();
   LeadsOptions options;
   options.form = form;
-  if (form == LeadsForm::low_rank) return options;
+  if (form == LeadsForm::low_rank) {
+    options.epochs = 60;  // perceptrons fit the few samples ever closer and the rest no better
+    return options;
+  }
   options.normalise = false;
   options.ridge = 1e-9;
   options.omega = 1e-7;

@@ -117,20 +117,19 @@ void RolloutLoss::residuals(const TrainingRuns& runs, const std::vector<Window>&
   const auto count = static_cast<Eigen::Index>(windows.size());
   r.resize(steps_ * n * count);
   if (jacobian != nullptr) jacobian->resize(r.size(), p);
-  std::vector<Matrix> sensitivity(static_cast<std::size_t>(h));  // of the states in the window; empty for data
-  Matrix jp, jx;
+  sensitivity_.resize(static_cast<std::size_t>(h));
+  Eigen::Index known = 0;  // how many of the newest states in the window depend on the parameters
   gather(runs, windows, 0);
   for (Eigen::Index k = 0; k < steps_; ++k) {
     const auto i = static_cast<std::size_t>(k);
     if (jacobian == nullptr) {
       map_.network->forward(params, input_[i], output_, *tapes_[i]);
     } else {
-      map_.network->jacobian(params, input_[i], output_, jp, jx);
-      for (std::size_t j = 0; j < sensitivity.size(); ++j) {
-        if (sensitivity[j].size() == 0) continue;
+      map_.network->jacobian(params, input_[i], output_, jp_, jx_);
+      for (Eigen::Index j = h - known; j < h; ++j) {
+        const Matrix& state = sensitivity_[static_cast<std::size_t>(j)];
         for (Eigen::Index s = 0; s < count; ++s) {
-          jp.middleCols(s * n, n).noalias() +=
-              sensitivity[j].middleCols(s * n, n) * jx.block(static_cast<Eigen::Index>(j) * n, s * n, n, n);
+          jp_.middleCols(s * n, n).noalias() += state.middleCols(s * n, n) * jx_.block(j * n, s * n, n, n);
         }
       }
     }
@@ -140,9 +139,10 @@ void RolloutLoss::residuals(const TrainingRuns& runs, const std::vector<Window>&
       r.segment((k * count + s) * n, n) = scale * (output_.col(s) - runs[window.run].states.col(window.begin + h + k));
     }
     if (jacobian != nullptr) {
-      jacobian->middleRows(k * count * n, count * n) = scale * jp.transpose();
-      sensitivity.erase(sensitivity.begin());
-      sensitivity.push_back(jp);
+      jacobian->middleRows(k * count * n, count * n) = scale * jp_.transpose();
+      std::rotate(sensitivity_.begin(), sensitivity_.begin() + 1, sensitivity_.end());
+      sensitivity_.back().swap(jp_);
+      known = std::min(known + 1, h);
     }
     if (k + 1 < steps_) advance(runs, windows, k, {});
   }
@@ -277,13 +277,16 @@ class Trainer {
       chosen = draw(random);
     }
     const auto total = static_cast<Eigen::Index>(chosen.size());
-    const auto evaluate = [this, chosen, size, total, n, steps](Eigen::Index block, const Vector& params, Vector& r,
-                                                                Matrix* jacobian) {
+    const auto evaluate = [this, chosen, size, total, n](Eigen::Index block, const Vector& params, Vector& r,
+                                                         Matrix* jacobian) {
       const Eigen::Index first = block * size, end = std::min(first + size, total);
       const std::vector<Window> part(chosen.begin() + first, chosen.begin() + end);
-      RolloutLoss loss(map_, steps, options_.rollout_weight);
-      loss.residuals(training_, part, params, 0.5 * static_cast<double>(total * n), r, jacobian);
+      lanes_[static_cast<std::size_t>(block % kBlockLanes)]->residuals(
+          training_, part, params, 0.5 * static_cast<double>(total * n), r, jacobian);
     };
+    for (Eigen::Index i = 0; i < kBlockLanes; ++i) {
+      lanes_.push_back(std::make_unique<RolloutLoss>(map_, steps, options_.rollout_weight));
+    }
     problem_ = least_squares_in_blocks(params_.size(), (total + size - 1) / size, evaluate, options_.threads);
     LmOptions lm = options_.lm;
     lm.iterations = std::numeric_limits<int>::max();
@@ -381,6 +384,7 @@ class Trainer {
   Vector params_, best_, gradient_;
   std::optional<RolloutLoss> loss_;
   std::optional<Adam> adam_;
+  std::vector<std::unique_ptr<RolloutLoss>> lanes_;  // scratch of the blocks
   LeastSquares problem_;
   std::optional<LevenbergMarquardt> lm_;
   int epoch_ = 0, best_epoch_ = 0, stale_ = 0;

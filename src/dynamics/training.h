@@ -137,6 +137,8 @@ class RolloutLoss {
   std::vector<std::unique_ptr<Tape>> tapes_;
   std::vector<Eigen::Array<bool, 1, Eigen::Dynamic>> taught_;  // whether input k begins from data, by window
   Matrix output_, dinput_, dnext_, doutput_;
+  Matrix jp_, jx_;
+  std::vector<Matrix> sensitivity_;  // of the states in the window, as jp; empty for data
 };
 
 /// Root mean squared error over all steps and coordinates of roll-outs from evenly spaced windows; infinite where one
