@@ -41,9 +41,7 @@ void NormalEquations::add(const NormalEquations& other) {
 
 namespace {
 
-/// Blocks are dealt to this many lanes whatever the number of threads, so that sums are always formed in one order.
-constexpr Eigen::Index kLanes = 8;
-
+// Blocks are dealt to the lanes whatever the number of threads, so that sums are always formed in one order.
 using BlockFunction = std::function<void(Eigen::Index, const Vector&, Vector&, Matrix*)>;
 
 /// Scratch of one lane.
@@ -59,7 +57,7 @@ class BlockProblem {
  public:
   BlockProblem(Eigen::Index parameters, Eigen::Index blocks, BlockFunction evaluate, int threads)
       : parameters_(parameters), blocks_(blocks), evaluate_(std::move(evaluate)), threads_(threads) {
-    lanes_.resize(static_cast<std::size_t>(std::min(blocks, kLanes)));
+    lanes_.resize(static_cast<std::size_t>(std::min(blocks, kBlockLanes)));
   }
 
   double accumulate(const Vector& params, Matrix* jtj, Vector* jtr) {
@@ -91,7 +89,7 @@ class BlockProblem {
       lane.cost = 0;
       if (derivatives && !lane.sums) lane.sums = std::make_unique<NormalEquations>(parameters_);
       if (derivatives) lane.sums->clear();
-      for (Eigen::Index block = static_cast<Eigen::Index>(index); block < blocks_; block += kLanes) {
+      for (Eigen::Index block = static_cast<Eigen::Index>(index); block < blocks_; block += kBlockLanes) {
         evaluate_(block, params, lane.residuals, derivatives ? &lane.jacobian : nullptr);
         if (derivatives) lane.sums->add(lane.jacobian, lane.residuals);
         lane.cost += 0.5 * lane.residuals.squaredNorm();

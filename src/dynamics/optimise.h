@@ -45,6 +45,9 @@ class NormalEquations {
   double cost_ = 0;
 };
 
+/// Blocks whose numbers are equal modulo this never run at once, so scratch may be kept for each remainder.
+inline constexpr Eigen::Index kBlockLanes = 8;
+
 /// A least-squares problem whose residuals come in blocks that do not depend on each other.
 ///
 /// evaluate(block, p, r, J) sizes and fills r, and J (rows, parameters) where J is not null. Calls for different blocks
