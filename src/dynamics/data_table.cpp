@@ -112,32 +112,40 @@ std::string_view next_line(std::string_view text, std::size_t& at) {
   return line;
 }
 
-/// Number of columns where the first row holds numbers only, else 0. Rows of another length are errors: what adds the
-/// header below would count their lines wrongly.
-std::size_t columns_without_header(std::string_view text, const std::string& where) {
-  std::size_t columns = 0;
+/// Where the rows begin in a file without a header, and how many columns they have.
+struct Headless {
+  std::size_t begin = 0;
+  std::size_t columns = 0;  ///< 0 where the first row is a header
+};
+
+/// Whether the first row holds numbers only. Then rows of another length are errors: parse_csv would compare them with
+/// the header that is added.
+Headless find_headless(std::string_view text, const std::string& where) {
+  Headless result;
   int line = 1, first = 0;
-  for (std::size_t at = 0; at < text.size(); ++line) {
+  for (std::size_t at = 0, begin = 0; at < text.size(); ++line) {
+    begin = at;
     const std::string_view content = next_line(text, at);
-    if (content.empty() || (columns == 0 && content.starts_with('#'))) continue;
+    if (content.empty() || (result.columns == 0 && content.starts_with('#'))) continue;
     const auto count = static_cast<std::size_t>(std::count(content.begin(), content.end(), ',')) + 1;
-    if (columns == 0) {
+    if (result.columns == 0) {
       for (const std::string& field : text::split(content, ',')) {
-        if (!is_number_or_missing(field)) return 0;
+        if (!is_number_or_missing(field)) return {};
       }
-      columns = count;
+      result = {begin, count};
       first = line;
-    } else if (count != columns) {
-      fail("{}: line {}: the row has {} fields, expected {} as in line {}", where, line, count, columns, first);
+    } else if (count != result.columns) {
+      fail("{}: line {}: the row has {} fields, expected {} as in line {}", where, line, count, result.columns, first);
     }
   }
-  return columns;
+  return result;
 }
 
 Csv parse_with_or_without_header(std::string_view text, const std::string& where) {
-  const std::size_t columns = columns_without_header(text, where);
-  if (columns == 0) return parse_csv(text, where);
-  Csv csv = parse_csv(text::join(plain_names(columns), ",") + "\n" + std::string(text), where);
+  const Headless found = find_headless(text, where);
+  if (found.columns == 0) return parse_csv(text, where);
+  const std::string header = text::join(plain_names(found.columns), ",") + "\n";
+  Csv csv = parse_csv(std::string(text.substr(0, found.begin)) + header + std::string(text.substr(found.begin)), where);
   for (int& line : csv.lines) --line;
   return csv;
 }

@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 
+/// More numbers than any file here holds; keeps products of sizes from overflowing.
+constexpr std::int64_t kMost = std::int64_t{1} << 40;
+
 struct Header {
   bool float32 = false;
   bool swapped = false;
@@ -53,14 +56,12 @@ void read_shape(std::string_view value, Header& header, const std::string& where
   for (const std::string& part : text::split(value.substr(1, end - 1), ',')) {
     if (text::trim(part).empty()) continue;
     const auto size = text::parse_int(text::trim(part));
-    // 2^40 numbers are more than any file here; the bound keeps the product from overflowing.
-    if (!size || *size < 0 || *size > (std::int64_t{1} << 40) || header.shape.size() >= 32) {
+    if (!size || *size < 0 || *size > kMost || header.shape.size() >= 32) {
       fail("{}: the shape in the NPY header has the size '{}'; the file is damaged", where, part.substr(0, 40));
     }
     header.shape.push_back(*size);
-    header.count *= *size;
-    if (header.count > (std::int64_t{1} << 40)) header.count = std::int64_t{1} << 40;
-    if (*size == 0) header.count = 0;
+    // Kept at the bound; an axis of size 0 makes the whole empty.
+    header.count = *size == 0 ? 0 : std::min(header.count, kMost / *size) * *size;
   }
 }
 

@@ -20,8 +20,8 @@ enum class Missing {
 };
 
 struct ReadDataOptions {
-  std::string time;                        ///< column; if empty, the one called "t" or "time", where there is one
-  std::string run;                         ///< column that names the run; if empty, the one called "run"
+  std::string time = {};                   ///< column; if empty, the one called "t" or "time", where there is one
+  std::string run = {};                    ///< column that names the run; if empty, the one called "run"
   std::vector<std::string> controls = {};  ///< columns
   std::vector<std::string> columns = {};   ///< coordinates; if empty, all that remain
   Missing missing = Missing::error;
