@@ -83,10 +83,16 @@ class FixedWalker : public Walker {
   Stepper stepper_;
 };
 
+/// Times that a walk begins and ends at.
+struct Stretch {
+  double from, to;
+};
+
 /// Steps whose length the method controls, the last one ending at the wanted time. Try is a callable that behaves as
 /// odeint's try_step: it moves state and time or refuses, and proposes the next length.
-template <class State_, class Try>
-void walk_controlled(const Problem& problem, State_& state, double from, double to, double& length, Try try_step) {
+template <class Try>
+void walk_controlled(const Problem& problem, State& state, Stretch stretch, double& length, Try try_step) {
+  const auto [from, to] = stretch;
   double time = from;
   if (!(length > 0)) length = (to - from) / 16;
   for (std::int64_t steps = 1; time < to; ++steps) {
@@ -116,7 +122,7 @@ class FehlbergWalker : public Walker {
 
   void walk(State& state, double from, double to) override {
     const auto system = [this](const State& x, State& dx, double t) { problem_.flow(t, x.data(), dx.data()); };
-    walk_controlled(problem_, state, from, to, length_, [&](State& x, double& t, double& step) {
+    walk_controlled(problem_, state, {from, to}, length_, [&](State& x, double& t, double& step) {
       kept_ = x;
       const double time = t;
       const auto result = stepper_.try_step(system, x, t, step);
@@ -185,7 +191,7 @@ class RosenbrockWalker : public Walker {
 
   void walk(State& state, double from, double to) override {
     Eigen::Map<Vector> values(state.data(), static_cast<Eigen::Index>(state.size()));
-    walk_controlled(problem_, state, from, to, length_,
+    walk_controlled(problem_, state, {from, to}, length_,
                     [&](State&, double& t, double& step) { return try_step(values, t, step); });
   }
 
@@ -289,15 +295,6 @@ Matrix integrate(const Flow& flow, const Vector& start, const TimeGrid& grid, co
     result.row(i) = Eigen::Map<const Vector>(state.data(), start.size()).transpose();
   }
   return result;
-}
-
-Vector advance(const Flow& flow, const Vector& start, double time, double piece, const IntegrateOptions& options,
-               const std::string& system) {
-  if (!(time >= 0) || !std::isfinite(time)) fail("{}: the warm-up must be at least 0, not {}", system, time);
-  if (time == 0) return start;
-  const auto pieces = static_cast<Eigen::Index>(std::ceil(time / piece));
-  const TimeGrid grid{0, time / static_cast<double>(pieces), pieces + 1};
-  return integrate(flow, start, grid, options, system).bottomRows(1).transpose();
 }
 
 }  // namespace filigree::dynamics

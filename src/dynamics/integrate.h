@@ -54,10 +54,6 @@ struct TimeGrid {
 Matrix integrate(const Flow& flow, const Vector& start, const TimeGrid& grid, const IntegrateOptions& options,
                  const std::string& system);
 
-/// The state after `time` >= 0 alone; an adaptive method takes it in pieces no longer than `piece`.
-Vector advance(const Flow& flow, const Vector& start, double time, double piece, const IntegrateOptions& options,
-               const std::string& system);
-
 }  // namespace filigree::dynamics
 
 template <>

@@ -119,8 +119,6 @@ TEST(Integrate, RefusesAnEmptyGrid) {
   EXPECT_ERROR(integrate(oscillator, Vector{{NAN, 0.0}}, {0, 1, 3}, {}, "oscillator"),
                "oscillator: the solution leaves all bounds at time 0; start elsewhere, change the parameters or stop "
                "earlier");
-  EXPECT_ERROR(advance(oscillator, Vector{{1.0, 0.0}}, -1, 1, {}, "oscillator"),
-               "oscillator: the warm-up must be at least 0, not -1");
 }
 
 TEST(Integrate, StopsWhenCancelled) {
@@ -128,12 +126,6 @@ TEST(Integrate, StopsWhenCancelled) {
   EXPECT_ERROR(integrate(oscillator, Vector{{1.0, 0.0}}, {0, 1, 3}, {}, "oscillator"),
                "oscillator: stopped at sample 1 of 3");
   reset_cancel();
-}
-
-TEST(Integrate, AdvanceGivesTheLastState) {
-  const Vector end = advance(oscillator, Vector{{1.0, 0.0}}, 2.5, 0.4, {}, "oscillator");
-  EXPECT_NEAR(end[0], std::cos(2.5), 1e-9);
-  EXPECT_EQ(advance(oscillator, Vector{{1.0, 0.0}}, 0, 0.4, {}, "oscillator"), (Vector{{1.0, 0.0}}));
 }
 
 TEST(Integrate, OptionsAreReadFromJson) {
