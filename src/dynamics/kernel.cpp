@@ -40,15 +40,19 @@ void apply_shape(KernelShape shape, Eigen::ArrayBase<Derived>& squared) {
   }
 }
 
-Eigen::ArrayXXd kernel_matrix(const Matrix& inputs, const KernelOptions& options) {
+/// The kernel of all pairs of delay vectors, its lower triangle only: the rest is not set.
+Matrix kernel_matrix(const Matrix& inputs, const KernelOptions& options) {
   const double unit = options.length * options.length * static_cast<double>(inputs.rows());
   const Vector squares = inputs.colwise().squaredNorm();
-  Matrix squared = inputs.transpose() * inputs * -2;
-  squared.colwise() += squares;
-  squared.rowwise() += squares.transpose();
-  Eigen::ArrayXXd values = squared.array() / unit;
-  apply_shape(options.shape, values);
-  return values;
+  const Index count = inputs.cols();
+  Matrix kernel(count, count);
+  kernel.triangularView<Eigen::Lower>() = inputs.transpose() * inputs;
+  for (Index j = 0; j < count; ++j) {
+    auto column = kernel.col(j).tail(count - j).array();
+    column = (squares.tail(count - j).array() + squares[j] - 2 * column) / unit;
+    apply_shape(options.shape, column);
+  }
+  return kernel;
 }
 
 class KernelModel final : public DelayModel {
@@ -100,7 +104,7 @@ ModelPtr fit_kernel(const Dataset& data, const KernelOptions& options) {
   data.check(1);
   DelayFrame frame = delay_frame(data, options.delay, options.margin);
   const DelayPairs pairs = delay_pairs(data, frame.normaliser(), options.delay, {options.every, 1000});
-  Matrix kernel = kernel_matrix(pairs.inputs, options).matrix();
+  Matrix kernel = kernel_matrix(pairs.inputs, options);
   kernel.diagonal().array() += options.ridge;
   const Eigen::LLT<Eigen::Ref<Matrix>> cholesky(kernel);
   if (cholesky.info() != Eigen::Success) {
