@@ -44,9 +44,7 @@ void Dataset::check(Eigen::Index least) const {
   }
 }
 
-Normaliser Normaliser::identity(Eigen::Index dimension) {
-  return {Vector::Zero(dimension), Vector::Ones(dimension)};
-}
+Normaliser Normaliser::identity(Eigen::Index dimension) { return {Vector::Zero(dimension), Vector::Ones(dimension)}; }
 
 Normaliser Normaliser::of(const Dataset& data) {
   const double count = static_cast<double>(data.num_samples());

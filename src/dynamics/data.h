@@ -14,10 +14,10 @@ using Vector = Eigen::VectorXd;
 
 /// One run: equally spaced samples of the states and, where the system is driven, of the controls.
 struct Trajectory {
-  Matrix states;            ///< (samples, coordinates)
-  Matrix controls = {};     ///< (samples, controls); no columns where the system is not driven
-  double start = 0;         ///< time of the first sample
-  int environment = 0;      ///< which of several related systems made it (LEADS); 0 where there is one
+  Matrix states;         ///< (samples, coordinates)
+  Matrix controls = {};  ///< (samples, controls); no columns where the system is not driven
+  double start = 0;      ///< time of the first sample
+  int environment = 0;   ///< which of several related systems made it (LEADS); 0 where there is one
 };
 
 /// Runs of one system, possibly of unequal lengths, with one time step.
@@ -44,7 +44,7 @@ struct Normaliser {
   static Normaliser of(const Dataset& data);
   static Normaliser identity(Eigen::Index dimension);
 
-  Matrix apply(const Matrix& states) const;   ///< rows are samples
+  Matrix apply(const Matrix& states) const;  ///< rows are samples
   Matrix revert(const Matrix& states) const;
 };
 

@@ -4,7 +4,8 @@ namespace filigree::dynamics {
 
 void Model::check_forecast(const Matrix& past, Eigen::Index steps, Eigen::Index dimension) const {
   if (steps < 0) fail("the number of forecast steps must not be negative: {}", steps);
-  if (past.cols() != dimension) fail("the {} model was fitted to {} coordinates, not {}", method(), dimension, past.cols());
+  if (past.cols() != dimension)
+    fail("the {} model was fitted to {} coordinates, not {}", method(), dimension, past.cols());
   if (past.rows() < history()) {
     fail("the {} model needs {} samples before the forecast, there are {}", method(), history(), past.rows());
   }

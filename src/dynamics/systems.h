@@ -39,12 +39,12 @@ struct System {
   std::string name;
   std::string description;  ///< one line
   std::vector<std::string> coordinates;
-  Parameters parameters;           ///< defaults
-  Vector start;                    ///< default initial state
-  double dt = 0.01;                ///< time between samples that suits it
-  double period = 0;               ///< main period, 0 where none is known
+  Parameters parameters;                ///< defaults
+  Vector start;                         ///< default initial state
+  double dt = 0.01;                     ///< time between samples that suits it
+  double period = 0;                    ///< main period, 0 where none is known
   std::optional<double> lyapunov = {};  ///< largest exponent, where known
-  Vector low, high;                ///< usual box of initial states, empty where there is none
+  Vector low, high;                     ///< usual box of initial states, empty where there is none
   Flow (*make)(const Parameters&) = nullptr;
 
   Eigen::Index dimension() const { return static_cast<Eigen::Index>(coordinates.size()); }

@@ -1,0 +1,322 @@
+#include "dynamics/stnn_network.h"
+
+#include <cmath>
+
+namespace filigree::dynamics {
+namespace {
+
+using Index = Eigen::Index;
+using Array = Eigen::ArrayXXd;
+
+structured::Split split(Array& re, Array& im) { return {re.data(), im.data()}; }
+std::size_t count(Index value) { return static_cast<std::size_t>(value); }
+
+void check_shape(const StnnShape& s) {
+  if (s.channels < 2 || !structured::is_power_of_two(count(s.channels))) {
+    fail("the channels of a structured network must be a power of two, 2 or more, not {}", s.channels);
+  }
+  if (!s.lift && s.inputs > s.channels) {
+    fail("a window of {} numbers does not fit into {} channels; take {} channels or a lift", s.inputs, s.channels,
+         structured::next_power_of_two(count(s.inputs)));
+  }
+  FILIGREE_ASSERT(s.inputs > 0 && s.outputs > 0 && s.blocks > 0 && s.layers > 0);
+}
+
+const StnnShape& checked(const StnnShape& shape) {
+  check_shape(shape);
+  return shape;
+}
+
+}  // namespace
+
+/// What one weight matrix leaves for the gradient, (samples, n).
+struct Kept {
+  Array u_re, u_im;                         // F D x
+  Array pre, out;                           // before and after the activation
+  std::vector<double> analysis, synthesis;  // traces of learned butterflies
+};
+
+struct StnnNetwork::Pass : Tape {
+  Array x, z, y;           // input, channels, output
+  std::vector<Kept> kept;  // layer by layer, block by block
+  std::vector<double> work;
+  Array v_re, v_im, g, w_re, w_im, dz;  // scratch, (samples, n)
+  Array grad, dx, dy;                   // of backward and jacobian
+  Index samples = -1;
+
+  void resize(Index lanes, const StnnNetwork& network);
+};
+
+void StnnNetwork::Pass::resize(Index lanes, const StnnNetwork& network) {
+  if (samples == lanes) return;
+  samples = lanes;
+  const StnnShape& s = network.shape_;
+  x.resize(lanes, s.inputs);
+  y.resize(lanes, s.outputs);
+  for (Array* array : {&z, &v_re, &v_im, &g, &w_re, &w_im, &dz}) array->resize(lanes, s.channels);
+  kept.resize(count(s.layers * s.blocks));
+  for (Kept& k : kept) {
+    for (Array* array : {&k.u_re, &k.u_im, &k.pre, &k.out}) array->resize(lanes, s.channels);
+    if (s.factors == Factors::twiddles) {
+      k.analysis.resize(network.butterfly_.trace_size(count(lanes)));
+      k.synthesis.resize(network.butterfly_.trace_size(count(lanes)));
+    }
+  }
+  work.resize(count(2 * s.channels * lanes));
+}
+
+StnnNetwork::StnnNetwork(const StnnShape& shape)
+    : shape_(checked(shape)),
+      skew_(count(shape.channels)),
+      butterfly_(count(shape.channels), structured::Butterfly::Kind::twiddles) {
+  const Index n = shape.channels, blocks = shape.blocks;
+  per_weight_ = 3 * n;
+  if (shape.factors == Factors::twiddles) per_weight_ += static_cast<Index>(butterfly_.parameters());
+  layout_.lift_bias = shape.lift ? n * shape.inputs : 0;
+  layout_.weights = shape.lift ? layout_.lift_bias + n : 0;
+  layout_.readout = layout_.weights + shape.layers * blocks * per_weight_;
+  layout_.bias = layout_.readout + shape.outputs * blocks * n;
+  layout_.linear = layout_.bias + shape.outputs;
+  layout_.end = layout_.linear + shape.outputs * shape.inputs;
+}
+
+StnnNetwork::Weight StnnNetwork::weight(int layer, int block) const {
+  const Index begin = layout_.weights + (layer * shape_.blocks + block) * per_weight_, n = shape_.channels;
+  return {begin, begin + n, begin + 2 * n, begin + per_weight_ - n};
+}
+
+std::int64_t StnnNetwork::operations() const {
+  const StnnShape& s = shape_;
+  const std::int64_t n = s.channels, weights = std::int64_t{s.layers} * s.blocks;
+  std::int64_t total = weights * (static_cast<std::int64_t>(skew_.operations()) + 2 * n);  // bias, activation
+  if (s.lift) total += 2 * n * s.inputs;
+  total += 2 * s.outputs * (s.blocks * n + s.inputs);
+  // Blocks that stand side by side at the input share its transform where their Fourier factors are exact.
+  if (s.factors == Factors::fourier) {
+    total -= (s.blocks - 1) * (static_cast<std::int64_t>(skew_.operations()) - 6 * n) / 2;
+  }
+  return total;
+}
+
+void StnnNetwork::set_hankel(Vector& params, const Weight& weight, const std::vector<double>& symbol) const {
+  // Row i of the Hankel matrix is row n - 1 - i of the Toeplitz matrix with the same numbers.
+  std::vector<double> work(skew_.work_size(1));
+  skew_.spectrum(symbol.data(), {params.data() + weight.re, params.data() + weight.im}, work.data());
+}
+
+Vector StnnNetwork::initial(Random& random) const { return initial(random, Vector()); }
+
+Vector StnnNetwork::initial(Random& random, const Vector& series) const {
+  const StnnShape& s = shape_;
+  const Index n = s.channels;
+  Vector params = Vector::Zero(layout_.end);
+  for (Index i = 0; i < layout_.weights; ++i) {
+    params(i) =
+        i < layout_.lift_bias ? random.normal() / std::sqrt(static_cast<double>(s.inputs)) : random.uniform(-1, 1);
+  }
+  const std::vector<double> fourier = butterfly_.fourier();
+  std::vector<double> symbol(count(2 * n - 1));
+  for (int layer = 0; layer < s.layers; ++layer) {
+    for (int block = 0; block < s.blocks; ++block) {
+      const Weight w = weight(layer, block);
+      const bool measured = layer == 0 && series.size() >= 2 * n - 1;
+      const Index from = measured ? static_cast<Index>(random.below(count(series.size() - 2 * n + 2))) : 0;
+      double square = 0;
+      for (std::size_t k = 0; k < symbol.size(); ++k) {
+        symbol[k] = measured ? series(from + static_cast<Index>(k)) : random.normal();
+        square += symbol[k] * symbol[k];
+      }
+      const double norm = std::sqrt(square / static_cast<double>(symbol.size()) * static_cast<double>(n)) + 1e-300;
+      for (double& entry : symbol) entry /= norm;
+      set_hankel(params, w, symbol);
+      if (s.factors == Factors::twiddles) std::copy(fourier.begin(), fourier.end(), params.data() + w.twiddles);
+      for (Index k = 0; k < n; ++k) params(w.bias + k) = random.uniform(-1, 1);
+    }
+  }
+  const double small = 0.1 / std::sqrt(static_cast<double>(n * s.blocks));
+  for (Index i = layout_.readout; i < layout_.bias; ++i) params(i) = small * random.normal();
+  return params;
+}
+
+std::unique_ptr<Tape> StnnNetwork::make_tape() const { return std::make_unique<Pass>(); }
+
+/// One weight matrix: kept.u of the block and layer from its input, then pre and out.
+void StnnNetwork::operate(const double* params, Pass& pass, int layer, int block) const {
+  const Weight w = weight(layer, block);
+  const std::size_t index = count(layer * shape_.blocks + block), lanes = count(pass.samples);
+  Kept& kept = pass.kept[index];
+  const Array& input = layer == 0 ? pass.z : pass.kept[index - count(shape_.blocks)].out;
+  const structured::Split u = split(kept.u_re, kept.u_im), v = split(pass.v_re, pass.v_im);
+  const bool learned = shape_.factors == Factors::twiddles;
+  if (learned) {
+    skew_.twist(input.data(), u, lanes);
+    butterfly_.multiply(params + w.twiddles, u, lanes, kept.analysis.data(), pass.work.data());
+  } else if (layer == 0 && block > 0) {
+    kept.u_re = pass.kept[0].u_re;
+    kept.u_im = pass.kept[0].u_im;
+  } else {
+    skew_.analyse(input.data(), u, lanes, pass.work.data());
+  }
+  skew_.scale({params + w.re, params + w.im}, true, false, u, v, lanes);
+  if (learned) {  // B^* v = conj(B^T conj(v))
+    pass.v_im = -pass.v_im;
+    butterfly_.multiply_transposed(params + w.twiddles, v, lanes, kept.synthesis.data(), pass.work.data());
+    pass.v_im = -pass.v_im;
+    skew_.untwist(v, pass.g.data(), lanes);
+  } else {
+    skew_.synthesise(v, pass.g.data(), lanes, pass.work.data());
+  }
+  const Index n = shape_.channels;
+  for (Index k = 0; k < n; ++k) kept.pre.col(k) = pass.g.col(n - 1 - k) + params[w.bias + k];
+  bend(shape_.bend, kept.pre.data(), kept.out.data(), count(kept.pre.size()));
+}
+
+void StnnNetwork::run(const double* params, Pass& pass) const {
+  const StnnShape& s = shape_;
+  const Index n = s.channels;
+  if (s.lift) {
+    const Eigen::Map<const Matrix> a(params + layout_.lift, s.inputs, n);
+    const Eigen::Map<const Vector> bias(params + layout_.lift_bias, n);
+    pass.z.matrix().noalias() = pass.x.matrix() * a;
+    pass.z.rowwise() += bias.transpose().array();
+  } else {
+    pass.z.leftCols(s.inputs) = pass.x;
+    pass.z.rightCols(n - s.inputs).setZero();
+  }
+  for (int layer = 0; layer < s.layers; ++layer) {
+    for (int block = 0; block < s.blocks; ++block) operate(params, pass, layer, block);
+  }
+  const Eigen::Map<const Matrix> linear(params + layout_.linear, s.inputs, s.outputs);
+  const Eigen::Map<const Vector> bias(params + layout_.bias, s.outputs);
+  pass.y.matrix().noalias() = pass.x.matrix() * linear;
+  pass.y.rowwise() += bias.transpose().array();
+  for (int block = 0; block < s.blocks; ++block) {
+    const Array& h = pass.kept[count((s.layers - 1) * s.blocks + block)].out;
+    for (Index o = 0; o < s.outputs; ++o) {
+      const Eigen::Map<const Vector> c(params + layout_.readout + (o * s.blocks + block) * n, n);
+      pass.y.matrix().col(o).noalias() += h.matrix() * c;
+    }
+  }
+}
+
+void StnnNetwork::forward(ParamsRef params, const Matrix& x, Matrix& y, Tape& tape) const {
+  Pass& pass = static_cast<Pass&>(tape);
+  pass.resize(x.cols(), *this);
+  pass.x = x.transpose().array();
+  run(params.data(), pass);
+  y = pass.y.matrix().transpose();
+}
+
+/// pass.g holds the gradient of the block's output and becomes that of its input; columns of grad are set.
+void StnnNetwork::operate_back(const double* params, Pass& pass, int layer, int block, Lanes& grad) const {
+  const Weight w = weight(layer, block);
+  const std::size_t lanes = count(pass.samples);
+  const Index n = shape_.channels;
+  Kept& kept = pass.kept[count(layer * shape_.blocks + block)];
+  bend_backward(shape_.bend, kept.pre.data(), kept.out.data(), pass.g.data(), count(pass.g.size()));
+  grad.middleCols(w.bias, n) = pass.g;
+  pass.dz = pass.g.rowwise().reverse();
+  const structured::Split u = split(kept.u_re, kept.u_im), v = split(pass.v_re, pass.v_im),
+                          q = split(pass.w_re, pass.w_im);
+  const bool learned = shape_.factors == Factors::twiddles;
+  if (learned) {
+    skew_.twist(pass.dz.data(), v, lanes);
+    grad.middleCols(w.twiddles, static_cast<Index>(butterfly_.parameters())).setZero();
+    pass.v_im = -pass.v_im;
+    butterfly_.backward_transposed(params + w.twiddles, v, lanes, kept.synthesis.data(), grad.col(w.twiddles).data(),
+                                   pass.work.data());
+    grad.middleCols(w.twiddles, static_cast<Index>(butterfly_.parameters())) /= static_cast<double>(n);
+    pass.v_im = -pass.v_im;
+  } else {
+    skew_.analyse(pass.dz.data(), v, lanes, pass.work.data());
+  }
+  skew_.gradient(v, u, {grad.col(w.re).data(), grad.col(w.im).data()}, lanes);
+  skew_.scale({params + w.re, params + w.im}, true, true, v, q, lanes);
+  if (learned) {
+    pass.w_re /= static_cast<double>(n);
+    pass.w_im /= static_cast<double>(n);
+    butterfly_.backward(params + w.twiddles, q, lanes, kept.analysis.data(), grad.col(w.twiddles).data(),
+                        pass.work.data());
+    pass.w_re *= static_cast<double>(n);
+    pass.w_im *= static_cast<double>(n);
+    skew_.untwist(q, pass.g.data(), lanes);
+  } else {
+    skew_.synthesise(q, pass.g.data(), lanes, pass.work.data());
+  }
+}
+
+/// Gradients lane by lane: grad (samples, parameters), dx (samples, inputs), from dy (samples, outputs).
+void StnnNetwork::reverse(const double* params, Pass& pass, const Lanes& dy, Lanes& grad, Lanes& dx) const {
+  const StnnShape& s = shape_;
+  const Index n = s.channels, lanes = pass.samples;
+  grad.resize(lanes, layout_.end);
+  const Eigen::Map<const Matrix> linear(params + layout_.linear, s.inputs, s.outputs);
+  dx.resize(lanes, s.inputs);
+  dx.matrix().noalias() = dy.matrix() * linear.transpose();
+  grad.middleCols(layout_.bias, s.outputs) = dy;
+  for (Index o = 0; o < s.outputs; ++o) {
+    for (Index j = 0; j < s.inputs; ++j) grad.col(layout_.linear + o * s.inputs + j) = dy.col(o) * pass.x.col(j);
+  }
+  Array dz = Array::Zero(lanes, n);
+  for (int block = 0; block < s.blocks; ++block) {
+    const Array& h = pass.kept[count((s.layers - 1) * s.blocks + block)].out;
+    pass.g.setZero();
+    for (Index o = 0; o < s.outputs; ++o) {
+      const Index at = layout_.readout + (o * s.blocks + block) * n;
+      for (Index k = 0; k < n; ++k) {
+        grad.col(at + k) = dy.col(o) * h.col(k);
+        pass.g.col(k) += params[at + k] * dy.col(o);
+      }
+    }
+    for (int layer = s.layers; layer-- > 0;) operate_back(params, pass, layer, block, grad);
+    dz += pass.g;
+  }
+  if (!s.lift) {
+    dx += dz.leftCols(s.inputs);
+    return;
+  }
+  const Eigen::Map<const Matrix> a(params + layout_.lift, s.inputs, n);
+  dx.matrix().noalias() += dz.matrix() * a.transpose();
+  grad.middleCols(layout_.lift_bias, n) = dz;
+  for (Index k = 0; k < n; ++k) {
+    for (Index j = 0; j < s.inputs; ++j) grad.col(layout_.lift + k * s.inputs + j) = dz.col(k) * pass.x.col(j);
+  }
+}
+
+void StnnNetwork::backward(ParamsRef params, Tape& tape, const Matrix& dy, GradientRef dp, Matrix* dx) const {
+  Pass& pass = static_cast<Pass&>(tape);
+  pass.dy = dy.transpose().array();
+  reverse(params.data(), pass, pass.dy, pass.grad, pass.dx);
+  dp += pass.grad.matrix().colwise().sum().transpose();
+  if (dx) *dx = pass.dx.matrix().transpose();
+}
+
+void StnnNetwork::jacobian(ParamsRef params, const Matrix& x, Matrix& y, Matrix& jp, Matrix& jx) const {
+  thread_local Pass pass;
+  pass.samples = -1;  // it may have served another shape
+  pass.resize(x.cols(), *this);
+  pass.x = x.transpose().array();
+  run(params.data(), pass);
+  y = pass.y.matrix().transpose();
+  const Index outputs = shape_.outputs;
+  jp.resize(layout_.end, outputs * x.cols());
+  jx.resize(shape_.inputs, outputs * x.cols());
+  for (Index o = 0; o < outputs; ++o) {
+    pass.dy = Array::Zero(x.cols(), outputs);
+    pass.dy.col(o).setOnes();
+    reverse(params.data(), pass, pass.dy, pass.grad, pass.dx);
+    for (Index s = 0; s < x.cols(); ++s) {
+      jp.col(s * outputs + o) = pass.grad.row(s).matrix().transpose();
+      jx.col(s * outputs + o) = pass.dx.row(s).matrix().transpose();
+    }
+  }
+}
+
+Json StnnNetwork::to_json() const {
+  Json json = Json::object();
+  json["type"] = "stnn";
+  for (const auto& [key, value] : filigree::to_json(shape_).items()) json[key] = value;
+  return json;
+}
+
+}  // namespace filigree::dynamics
