@@ -1,6 +1,7 @@
 #include "dynamics/stnn_network.h"
 
 #include <cmath>
+#include <utility>
 
 namespace filigree::dynamics {
 namespace {
@@ -65,10 +66,11 @@ void StnnNetwork::Pass::resize(Index lanes, const StnnNetwork& network) {
   work.resize(count(2 * s.channels * lanes));
 }
 
-StnnNetwork::StnnNetwork(const StnnShape& shape)
+StnnNetwork::StnnNetwork(const StnnShape& shape, Vector series)
     : shape_(checked(shape)),
       skew_(count(shape.channels)),
-      butterfly_(count(shape.channels), structured::Butterfly::Kind::twiddles) {
+      butterfly_(count(shape.channels), structured::Butterfly::Kind::twiddles),
+      series_(std::move(series)) {
   const Index n = shape.channels, blocks = shape.blocks;
   per_weight_ = 3 * n;
   if (shape.factors == Factors::twiddles) per_weight_ += static_cast<Index>(butterfly_.parameters());
@@ -104,9 +106,7 @@ void StnnNetwork::set_hankel(Vector& params, const Weight& weight, const std::ve
   skew_.spectrum(symbol.data(), {params.data() + weight.re, params.data() + weight.im}, work.data());
 }
 
-Vector StnnNetwork::initial(Random& random) const { return initial(random, Vector()); }
-
-Vector StnnNetwork::initial(Random& random, const Vector& series) const {
+Vector StnnNetwork::initial(Random& random) const {
   const StnnShape& s = shape_;
   const Index n = s.channels;
   Vector params = Vector::Zero(layout_.end);
@@ -119,11 +119,11 @@ Vector StnnNetwork::initial(Random& random, const Vector& series) const {
   for (int layer = 0; layer < s.layers; ++layer) {
     for (int block = 0; block < s.blocks; ++block) {
       const Weight w = weight(layer, block);
-      const bool measured = layer == 0 && series.size() >= 2 * n - 1;
-      const Index from = measured ? static_cast<Index>(random.below(count(series.size() - 2 * n + 2))) : 0;
+      const bool measured = layer == 0 && series_.size() >= 2 * n - 1;
+      const Index from = measured ? static_cast<Index>(random.below(count(series_.size() - 2 * n + 2))) : 0;
       double square = 0;
       for (std::size_t k = 0; k < symbol.size(); ++k) {
-        symbol[k] = measured ? series(from + static_cast<Index>(k)) : random.normal();
+        symbol[k] = measured ? series_(from + static_cast<Index>(k)) : random.normal();
         square += symbol[k] * symbol[k];
       }
       const double norm = std::sqrt(square / static_cast<double>(symbol.size()) * static_cast<double>(n)) + 1e-300;

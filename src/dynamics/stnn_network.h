@@ -45,8 +45,9 @@ struct StnnShape {
 /// arXiv 2503.23697; blocks that share weights and biases, as in its released code, never separate.)
 class StnnNetwork : public Network {
  public:
+  /// `series`, if it has 2n - 1 numbers or more, are measurements that initial() makes the first operators of.
   /// Error where the shape cannot be.
-  explicit StnnNetwork(const StnnShape& shape);
+  explicit StnnNetwork(const StnnShape& shape, Vector series = {});
 
   const StnnShape& shape() const { return shape_; }
   Eigen::Index inputs() const override { return shape_.inputs; }
@@ -54,12 +55,9 @@ class StnnNetwork : public Network {
   Eigen::Index num_parameters() const override { return layout_.end; }
   std::int64_t operations() const override;
 
-  /// Hankel operators with random symbols of unit gain; the readout near zero.
+  /// Hankel operators with random symbols of unit row norm and a readout near zero. With measurements the first operator
+  /// of every block is their Hankel matrix: 2n - 1 neighbours from a random place, scaled to that norm.
   Vector initial(Random& random) const override;
-
-  /// As initial(), but the first operator of every block is the Hankel matrix of a stretch of the measurements:
-  /// 2n - 1 neighbours from a random place of `series` (at least 2n - 1 numbers), with unit row norm.
-  Vector initial(Random& random, const Vector& series) const;
 
   std::unique_ptr<Tape> make_tape() const override;
   void forward(ParamsRef params, const Matrix& x, Matrix& y, Tape& tape) const override;
@@ -97,6 +95,7 @@ class StnnNetwork : public Network {
   structured::Butterfly butterfly_;
   Layout layout_;
   Eigen::Index per_weight_ = 0;
+  Vector series_;
 };
 
 }  // namespace filigree::dynamics
