@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "dynamics/model.h"
 #include "dynamics/stnn_network.h"
@@ -18,6 +19,8 @@ struct StnnOptions {
   Bend bend = Bend::tanh;
   Factors factors = Factors::fourier;
   bool hankel_start = true;
+  std::vector<double> gains = {};
+  int trials = 8;
   TrainingOptions training = {.epochs = 150, .rollout = 1, .windows_per_run = 0, .patience = 30};
 
   template <class Self, class Visitor>
@@ -29,6 +32,8 @@ struct StnnOptions {
     v.optional("bend", self.bend, "tanh or sine");
     v.optional("factors", self.factors, "fourier: exact factors; twiddles: learned ones");
     v.optional("hankel_start", self.hankel_start, "windows start from Hankel matrices of the measurements");
+    v.optional("gains", self.gains, "factors on each coordinate at the start; none: chosen by short trials", positive);
+    v.optional("trials", self.trials, "steps of each short trial; 0 for none", non_negative);
     v.optional("training", self.training, "how it is trained");
   }
 };
@@ -46,7 +51,7 @@ ModelPtr load_stnn(const Json& json, const std::string& where);
 struct StnnInput {
   Eigen::Index coordinates = 1, controls = 0;
   Vector change;
-  Vector series;  ///< normalised measurements for the start; may be empty
+  StnnStart start;  ///< of the parameters
 };
 NetworkPtr stnn_network(const StnnOptions& options, const StnnInput& input);
 

@@ -66,11 +66,11 @@ void StnnNetwork::Pass::resize(Index lanes, const StnnNetwork& network) {
   work.resize(count(2 * s.channels * lanes));
 }
 
-StnnNetwork::StnnNetwork(const StnnShape& shape, Vector series)
+StnnNetwork::StnnNetwork(const StnnShape& shape, StnnStart start)
     : shape_(checked(shape)),
       skew_(count(shape.channels)),
       butterfly_(count(shape.channels), structured::Butterfly::Kind::twiddles),
-      series_(std::move(series)) {
+      start_(std::move(start)) {
   const Index n = shape.channels, blocks = shape.blocks;
   per_weight_ = 3 * n;
   if (shape.factors == Factors::twiddles) per_weight_ += static_cast<Index>(butterfly_.parameters());
@@ -110,20 +110,22 @@ Vector StnnNetwork::initial(Random& random) const {
   const StnnShape& s = shape_;
   const Index n = s.channels;
   Vector params = Vector::Zero(layout_.end);
+  const double unit = 1 / std::sqrt(static_cast<double>(s.inputs));
   for (Index i = 0; i < layout_.weights; ++i) {
-    params(i) =
-        i < layout_.lift_bias ? random.normal() / std::sqrt(static_cast<double>(s.inputs)) : random.uniform(-1, 1);
+    params(i) = i < layout_.lift_bias ? unit * random.normal() : random.uniform(-1, 1);
+    if (i < layout_.lift_bias && start_.gains.size() > 0) params(i) *= start_.gains(i % s.inputs);
   }
   const std::vector<double> fourier = butterfly_.fourier();
   std::vector<double> symbol(count(2 * n - 1));
+  const Vector& series = start_.series;
   for (int layer = 0; layer < s.layers; ++layer) {
     for (int block = 0; block < s.blocks; ++block) {
       const Weight w = weight(layer, block);
-      const bool measured = layer == 0 && series_.size() >= 2 * n - 1;
-      const Index from = measured ? static_cast<Index>(random.below(count(series_.size() - 2 * n + 2))) : 0;
+      const bool measured = layer == 0 && series.size() >= 2 * n - 1;
+      const Index from = measured ? static_cast<Index>(random.below(count(series.size() - 2 * n + 2))) : 0;
       double square = 0;
       for (std::size_t k = 0; k < symbol.size(); ++k) {
-        symbol[k] = measured ? series_(from + static_cast<Index>(k)) : random.normal();
+        symbol[k] = measured ? series(from + static_cast<Index>(k)) : random.normal();
         square += symbol[k] * symbol[k];
       }
       const double norm = std::sqrt(square / static_cast<double>(symbol.size()) * static_cast<double>(n)) + 1e-300;

@@ -34,6 +34,12 @@ struct StnnShape {
   }
 };
 
+/// What the starting parameters are made from.
+struct StnnStart {
+  Vector gains;   ///< (inputs) factors on the columns of A: how fast channels vary with each input; empty for ones
+  Vector series;  ///< measurements for the first Hankel matrices; empty for random ones
+};
+
 /// The structured network with separate blocks:
 ///
 ///     z = A x + a (lift) or the padded window
@@ -45,9 +51,8 @@ struct StnnShape {
 /// arXiv 2503.23697; blocks that share weights and biases, as in its released code, never separate.)
 class StnnNetwork : public Network {
  public:
-  /// `series`, if it has 2n - 1 numbers or more, are measurements that initial() makes the first operators of.
   /// Error where the shape cannot be.
-  explicit StnnNetwork(const StnnShape& shape, Vector series = {});
+  explicit StnnNetwork(const StnnShape& shape, StnnStart start = {});
 
   const StnnShape& shape() const { return shape_; }
   Eigen::Index inputs() const override { return shape_.inputs; }
@@ -55,8 +60,9 @@ class StnnNetwork : public Network {
   Eigen::Index num_parameters() const override { return layout_.end; }
   std::int64_t operations() const override;
 
-  /// Hankel operators with random symbols of unit row norm and a readout near zero. With measurements the first operator
-  /// of every block is their Hankel matrix: 2n - 1 neighbours from a random place, scaled to that norm.
+  /// Hankel operators with random symbols of unit row norm and a readout near zero. With 2n - 1
+  /// measurements or more the first operator of every block is their Hankel matrix: neighbours from a random place,
+  /// scaled to that norm.
   Vector initial(Random& random) const override;
 
   std::unique_ptr<Tape> make_tape() const override;
@@ -95,7 +101,7 @@ class StnnNetwork : public Network {
   structured::Butterfly butterfly_;
   Layout layout_;
   Eigen::Index per_weight_ = 0;
-  Vector series_;
+  StnnStart start_;
 };
 
 }  // namespace filigree::dynamics

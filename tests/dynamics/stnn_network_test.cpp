@@ -126,7 +126,7 @@ TEST(StnnNetwork, StartsFromTheMeasuredHankelMatrix) {
   Vector series(200);
   for (Eigen::Index i = 0; i < 200; ++i) series(i) = std::sin(0.1 * static_cast<double>(i));
   const StnnNetwork network({.inputs = 8, .outputs = 1, .channels = 8, .blocks = 3, .layers = 1, .lift = false},
-                            series);
+                            {.gains = {}, .series = series});
   Random random(5);
   const Vector params = network.initial(random);
   const auto w = network.weight(0, 2);
