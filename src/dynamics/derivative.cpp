@@ -59,22 +59,31 @@ Vector stencil_weights(std::span<const double> points, double at, int derivative
 }
 
 Eigen::Index DerivativeOptions::least_samples() const {
-  if (method == Differentiation::finite_difference) return order + order % 2 + 1;
+  if (end_order > 0 && end_order + 1 < (order + 1) / 2) {
+    fail("the order {} at the ends is too low beside order {} inside", end_order, order);
+  }
+  if (method == Differentiation::finite_difference) return std::max(order + order % 2, end_order) + 1;
   if (window % 2 == 0) fail("the smoothing window must be an odd number of samples, not {}", window);
   if (degree >= window) fail("the smoothing degree {} must be less than the window of {} samples", degree, window);
   return window;
 }
 
 Matrix differentiate(const Eigen::Ref<const Matrix>& states, double dt, const DerivativeOptions& options) {
-  const Eigen::Index points = options.least_samples(), half = points / 2, count = states.rows();
-  if (count < points) fail("the derivative needs runs of at least {} samples, there are {}", points, count);
-  const Matrix weights = window_weights(options, static_cast<int>(points)) / dt;
+  const Eigen::Index least = options.least_samples(), count = states.rows();
+  if (count < least) fail("the derivative needs runs of at least {} samples, there are {}", least, count);
+  const bool differences = options.method == Differentiation::finite_difference;
+  const int points = differences ? options.order + options.order % 2 + 1 : options.window;
+  const int end_points = differences && options.end_order > 0 ? options.end_order + 1 : points;
+  const Matrix weights = window_weights(options, points) / dt, end_weights = window_weights(options, end_points) / dt;
+  const Eigen::Index half = points / 2, inner = count - 2 * half;
   Matrix result(count, states.cols());
-  const Eigen::Index inner = count - 2 * half;
   for (Eigen::Index c = 0; c < states.cols(); ++c) {
     const auto x = states.col(c);
-    result.col(c).head(half) = weights.leftCols(half).transpose() * x.head(points);
-    result.col(c).tail(half) = weights.rightCols(half).transpose() * x.tail(points);
+    for (Eigen::Index p = 0; p < half; ++p) {
+      const Eigen::Index place = std::min<Eigen::Index>(p, end_points - 1);
+      result(p, c) = end_weights.col(place).dot(x.head(end_points));
+      result(count - 1 - p, c) = end_weights.col(end_points - 1 - place).dot(x.tail(end_points));
+    }
     auto inside = result.col(c).segment(half, inner);
     inside.setZero();
     for (Eigen::Index i = 0; i < points; ++i) {
