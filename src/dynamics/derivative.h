@@ -14,10 +14,10 @@ enum class Differentiation { finite_difference, savitzky_golay };
 
 struct DerivativeOptions {
   Differentiation method = Differentiation::finite_difference;
-  int order = 2;    ///< of accuracy of finite differences; inside, an odd order is raised to the next even one
+  int order = 2;      ///< of accuracy of finite differences; inside, an odd order is raised to the next even one
   int end_order = 0;  ///< of one-sided differences at both ends; 0: the same
-  int window = 11;  ///< samples under the Savitzky–Golay polynomial, odd
-  int degree = 3;   ///< of that polynomial
+  int window = 11;    ///< samples under the Savitzky–Golay polynomial, odd
+  int degree = 3;     ///< of that polynomial
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {

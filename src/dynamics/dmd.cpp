@@ -21,7 +21,7 @@ using Index = Eigen::Index;
 using Svd = Eigen::BDCSVD<Matrix>;
 
 struct Fitted {
-  DmdOperator linear;   // decode has all rows, not the newest sample's alone
+  DmdOperator linear;  // decode has all rows, not the newest sample's alone
   DmdSpectrum spectrum;
 };
 
@@ -71,7 +71,8 @@ Fitted fit_total(Snapshots s, const DmdOptions& options) {
 
 /// √(F B⁻¹) with the roots that lie nearest to the forward operator's own eigenvalues.
 Matrix forward_backward_root(const Matrix& forward, const Matrix& backward) {
-  const Matrix product = Eigen::ColPivHouseholderQR<Matrix>(backward.transpose()).solve(forward.transpose()).transpose();
+  const Matrix product =
+      Eigen::ColPivHouseholderQR<Matrix>(backward.transpose()).solve(forward.transpose()).transpose();
   const Eigen::EigenSolver<Matrix> eigen(product);
   const ComplexMatrix w = eigen.eigenvectors();
   const Eigen::ColPivHouseholderQR<ComplexMatrix> inverse(w);
@@ -123,7 +124,8 @@ ExponentialProblem exponential_problem(const Dataset& data, const DmdOptions& op
   ExponentialProblem problem;
   for (const Trajectory& run : data.runs) {
     const Matrix values = stacked_samples(run.states, options.delays) * basis;
-    problem.runs.push_back({Vector::LinSpaced(values.rows(), 0, static_cast<double>(values.rows() - 1) * data.dt), values});
+    problem.runs.push_back(
+        {Vector::LinSpaced(values.rows(), 0, static_cast<double>(values.rows() - 1) * data.dt), values});
   }
   return problem;
 }
@@ -136,7 +138,8 @@ ExponentialProblem subset(const ExponentialProblem& problem, Index rank, double 
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
     random.shuffle(order);
     const Index wanted = std::llround(share * static_cast<double>(order.size()));
-    order.resize(static_cast<std::size_t>(std::clamp<Index>(wanted, std::min(rank + 1, run.times.size()), run.times.size())));
+    order.resize(
+        static_cast<std::size_t>(std::clamp<Index>(wanted, std::min(rank + 1, run.times.size()), run.times.size())));
     std::sort(order.begin(), order.end());
     result.runs.push_back({run.times(order), run.values(order, Eigen::indexing::all)});
   }
@@ -187,7 +190,8 @@ ComplexMatrix common_modes(const ExponentialFit& fit) {
   ComplexMatrix modes(n, rank);
   for (Index j = 0; j < rank; ++j) {
     ComplexMatrix rows(static_cast<Index>(fit.coefficients.size()), n);
-    for (std::size_t i = 0; i < fit.coefficients.size(); ++i) rows.row(static_cast<Index>(i)) = fit.coefficients[i].row(j);
+    for (std::size_t i = 0; i < fit.coefficients.size(); ++i)
+      rows.row(static_cast<Index>(i)) = fit.coefficients[i].row(j);
     const Eigen::JacobiSVD<ComplexMatrix, Eigen::FullPivHouseholderQRPreconditioner> svd(rows, Eigen::ComputeFullV);
     modes.col(j) = svd.matrixV().col(0).conjugate();
   }
@@ -199,7 +203,8 @@ Fitted fit_optimised(const Dataset& data, const Snapshots& s, const DmdOptions& 
   const Index rank = rank_of(svd.singularValues(), s, options);
   for (std::size_t i = 0; i < data.runs.size(); ++i) {
     const Index count = data.runs[i].states.rows() - options.delays + 1;
-    if (count <= rank) fail("run {} gives {} snapshots; a fit of {} exponentials needs more than that", i + 1, count, rank);
+    if (count <= rank)
+      fail("run {} gives {} snapshots; a fit of {} exponentials needs more than that", i + 1, count, rank);
   }
   const Matrix basis = svd.matrixV().leftCols(rank);
   const ExponentialProblem problem = exponential_problem(data, options, basis);
@@ -227,11 +232,15 @@ Fitted fit_optimised(const Dataset& data, const Snapshots& s, const DmdOptions& 
 Fitted fit_variant(const Dataset& data, const Snapshots& s, const DmdOptions& options) {
   switch (options.variant) {
     case DmdVariant::exact:
-    case DmdVariant::projected: return data.num_controls() > 0 ? fit_control(s, options) : fit_plain(s, options);
-    case DmdVariant::total: return fit_total(s, options);
-    case DmdVariant::forward_backward: return fit_forward_backward(s, options);
+    case DmdVariant::projected:
+      return data.num_controls() > 0 ? fit_control(s, options) : fit_plain(s, options);
+    case DmdVariant::total:
+      return fit_total(s, options);
+    case DmdVariant::forward_backward:
+      return fit_forward_backward(s, options);
     case DmdVariant::optimised:
-    case DmdVariant::bagged: break;
+    case DmdVariant::bagged:
+      break;
   }
   return fit_optimised(data, s, options);
 }
@@ -261,7 +270,8 @@ void finish_spectrum(Fitted& fitted, const Vector& first, double dt) {
     }
   } else {
     // A mode that is gone after one sample has no finite rate.
-    out.rates = out.eigenvalues.unaryExpr([&](Complex e) { return std::abs(e) < 1e-300 ? Complex(-690.0) : std::log(e); }) / dt;
+    out.rates =
+        out.eigenvalues.unaryExpr([&](Complex e) { return std::abs(e) < 1e-300 ? Complex(-690.0) : std::log(e); }) / dt;
   }
   out.modes = fitted.linear.decode * w;
   const ComplexVector start = fitted.linear.encode * first;
@@ -295,7 +305,8 @@ DmdModel identify_dmd(const Dataset& data, const DmdOptions& options) {
   }
   const Snapshots snapshots = snapshot_pairs(data, options.delays);
   Fitted fitted = fit_variant(data, snapshots, options);
-  finish_spectrum(fitted, stacked_samples(data.runs.front().states.topRows(options.delays), options.delays).row(0).transpose(),
+  finish_spectrum(fitted,
+                  stacked_samples(data.runs.front().states.topRows(options.delays), options.delays).row(0).transpose(),
                   data.dt);
   DmdModel model;
   model.names_ = data.names;

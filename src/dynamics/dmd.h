@@ -30,12 +30,12 @@ enum class EigenvalueRule { any, stable, imaginary };
 struct DmdOptions {
   DmdVariant variant = DmdVariant::exact;
   RankOptions rank = {};
-  int delays = 1;             ///< samples stacked into one state (Hankel DMD); 1 for none
+  int delays = 1;  ///< samples stacked into one state (Hankel DMD); 1 for none
   EigenvalueRule eigenvalues = EigenvalueRule::any;
-  int max_iterations = 30;    ///< Levenberg–Marquardt steps (optimised, bagged)
-  double tolerance = 1e-6;    ///< relative residual at which they stop
-  int trials = 100;           ///< bagged: subsets
-  double trial_share = 0.6;   ///< bagged: share of the samples in one subset
+  int max_iterations = 30;   ///< Levenberg–Marquardt steps (optimised, bagged)
+  double tolerance = 1e-6;   ///< relative residual at which they stop
+  int trials = 100;          ///< bagged: subsets
+  double trial_share = 0.6;  ///< bagged: share of the samples in one subset
   std::int64_t seed = 0;
 
   template <class Self, class Visitor>
@@ -58,22 +58,22 @@ using ComplexMatrix = Eigen::MatrixXcd;
 
 /// The eigenvalues and modes of a fit, largest amplitude first.
 struct DmdSpectrum {
-  ComplexVector eigenvalues;  ///< per sample: |λ| > 1 grows
-  ComplexVector rates;        ///< log(λ) / dt: growth + i angular frequency per unit of time
-  ComplexMatrix modes;        ///< (delays * coordinates, rank), unit length; the newest sample's block last
-  Vector amplitudes;          ///< of the modes in the first snapshot of the first run
-  Vector rate_deviation;      ///< bagged alone: standard deviation of the rates over the subsets
-  Vector singular_values;     ///< of the snapshots
+  ComplexVector eigenvalues;           ///< per sample: |λ| > 1 grows
+  ComplexVector rates;                 ///< log(λ) / dt: growth + i angular frequency per unit of time
+  ComplexMatrix modes;                 ///< (delays * coordinates, rank), unit length; the newest sample's block last
+  Vector amplitudes;                   ///< of the modes in the first snapshot of the first run
+  Vector rate_deviation;               ///< bagged alone: standard deviation of the rates over the subsets
+  Vector singular_values;              ///< of the snapshots
   Eigen::Index rows = 0, columns = 0;  ///< of the matrix of snapshots
-  double relative_residual = 0;  ///< optimised and bagged: of the fit to all samples
+  double relative_residual = 0;        ///< optimised and bagged: of the fit to all samples
 };
 
 /// z0 = encode · stacked past; z ← step · z + drive · u; sample = decode · z. Real, of the size of the rank.
 struct DmdOperator {
-  Matrix encode;   ///< (rank, delays * coordinates)
-  Matrix step;     ///< (rank, rank)
-  Matrix drive;    ///< (rank, controls)
-  Matrix decode;   ///< (coordinates, rank)
+  Matrix encode;  ///< (rank, delays * coordinates)
+  Matrix step;    ///< (rank, rank)
+  Matrix drive;   ///< (rank, controls)
+  Matrix decode;  ///< (coordinates, rank)
   /// Exact DMD decodes before it steps: its modes X' V Σ⁻¹ W lie in the space of the *next* snapshots.
   bool decode_first = false;
 };

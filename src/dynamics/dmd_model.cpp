@@ -93,8 +93,8 @@ std::string mode_text(const DmdSpectrum& s, Index i, const std::vector<std::stri
   if (n > 6) return text;
   for (Index k = 0; k < n; ++k) {
     const Complex value = s.modes(s.modes.rows() - n + k, i);
-    text += fmt::format("{}{} {:.4g}{:+.4g}i", k == 0 ? "; mode " : ", ", names[static_cast<std::size_t>(k)], value.real(),
-                        value.imag());
+    text += fmt::format("{}{} {:.4g}{:+.4g}i", k == 0 ? "; mode " : ", ", names[static_cast<std::size_t>(k)],
+                        value.real(), value.imag());
   }
   return text;
 }

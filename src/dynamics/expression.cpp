@@ -148,8 +148,8 @@ class ExpressionParser {
     const std::size_t before = out_.steps_.size();
     unary();
     --depth_;
-    const bool is_square = out_.steps_.size() == before + 1 && out_.steps_.back().op == Op::number &&
-                           out_.steps_.back().number == 2;
+    const bool is_square =
+        out_.steps_.size() == before + 1 && out_.steps_.back().op == Op::number && out_.steps_.back().number == 2;
     if (!is_square) return emit(Op::power);
     out_.steps_.pop_back();
     --waiting_;
@@ -241,32 +241,84 @@ double Expression::operator()(const double* inputs) const {
   for (const Step& step : steps_) {
     if (step.op >= Op::add && step.op <= Op::min) --top;
     switch (step.op) {
-      case Op::number: *++top = step.number; break;
-      case Op::variable: *++top = inputs[step.variable]; break;
-      case Op::add: *top += top[1]; break;
-      case Op::subtract: *top -= top[1]; break;
-      case Op::multiply: *top *= top[1]; break;
-      case Op::divide: *top /= top[1]; break;
-      case Op::power: *top = std::pow(*top, top[1]); break;
-      case Op::atan2: *top = std::atan2(*top, top[1]); break;
-      case Op::max: *top = std::fmax(*top, top[1]); break;
-      case Op::min: *top = std::fmin(*top, top[1]); break;
-      case Op::negate: *top = -*top; break;
-      case Op::square: *top *= *top; break;
-      case Op::abs: *top = std::abs(*top); break;
-      case Op::acos: *top = std::acos(*top); break;
-      case Op::asin: *top = std::asin(*top); break;
-      case Op::atan: *top = std::atan(*top); break;
-      case Op::cos: *top = std::cos(*top); break;
-      case Op::cosh: *top = std::cosh(*top); break;
-      case Op::exp: *top = std::exp(*top); break;
-      case Op::log: *top = std::log(*top); break;
-      case Op::sign: *top = static_cast<double>(*top > 0) - static_cast<double>(*top < 0); break;
-      case Op::sin: *top = std::sin(*top); break;
-      case Op::sinh: *top = std::sinh(*top); break;
-      case Op::sqrt: *top = std::sqrt(*top); break;
-      case Op::tan: *top = std::tan(*top); break;
-      case Op::tanh: *top = std::tanh(*top); break;
+      case Op::number:
+        *++top = step.number;
+        break;
+      case Op::variable:
+        *++top = inputs[step.variable];
+        break;
+      case Op::add:
+        *top += top[1];
+        break;
+      case Op::subtract:
+        *top -= top[1];
+        break;
+      case Op::multiply:
+        *top *= top[1];
+        break;
+      case Op::divide:
+        *top /= top[1];
+        break;
+      case Op::power:
+        *top = std::pow(*top, top[1]);
+        break;
+      case Op::atan2:
+        *top = std::atan2(*top, top[1]);
+        break;
+      case Op::max:
+        *top = std::fmax(*top, top[1]);
+        break;
+      case Op::min:
+        *top = std::fmin(*top, top[1]);
+        break;
+      case Op::negate:
+        *top = -*top;
+        break;
+      case Op::square:
+        *top *= *top;
+        break;
+      case Op::abs:
+        *top = std::abs(*top);
+        break;
+      case Op::acos:
+        *top = std::acos(*top);
+        break;
+      case Op::asin:
+        *top = std::asin(*top);
+        break;
+      case Op::atan:
+        *top = std::atan(*top);
+        break;
+      case Op::cos:
+        *top = std::cos(*top);
+        break;
+      case Op::cosh:
+        *top = std::cosh(*top);
+        break;
+      case Op::exp:
+        *top = std::exp(*top);
+        break;
+      case Op::log:
+        *top = std::log(*top);
+        break;
+      case Op::sign:
+        *top = static_cast<double>(*top > 0) - static_cast<double>(*top < 0);
+        break;
+      case Op::sin:
+        *top = std::sin(*top);
+        break;
+      case Op::sinh:
+        *top = std::sinh(*top);
+        break;
+      case Op::sqrt:
+        *top = std::sqrt(*top);
+        break;
+      case Op::tan:
+        *top = std::tan(*top);
+        break;
+      case Op::tanh:
+        *top = std::tanh(*top);
+        break;
     }
   }
   return *top;

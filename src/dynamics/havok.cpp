@@ -22,11 +22,13 @@ Eigen::Map<const Matrix, 0, Eigen::OuterStride<>> windows(const Vector& series, 
 }
 
 void check(const Dataset& data, const HavokOptions& options) {
-  if (data.num_controls() > 0) fail("havok finds its own forcing and takes no controls; the data has {}", data.num_controls());
+  if (data.num_controls() > 0)
+    fail("havok finds its own forcing and takes no controls; the data has {}", data.num_controls());
   if (options.coordinate >= data.dimension()) {
     fail("havok was asked for coordinate {}; the data has {}, counted from 0", options.coordinate, data.dimension());
   }
-  if (options.rank > options.window) fail("the rank {} must not exceed the window of {} samples", options.rank, options.window);
+  if (options.rank > options.window)
+    fail("the rank {} must not exceed the window of {} samples", options.rank, options.window);
   if (options.rank == 1) fail("havok needs a rank of at least 2: one coordinate and its forcing");
   const Index ends = options.derivative_order + options.derivative_order % 2;
   data.check(options.window + 2 * ends + options.rank);

@@ -13,12 +13,12 @@
 namespace filigree::dynamics {
 
 struct HavokOptions {
-  int coordinate = 0;       ///< which one is measured
-  int window = 100;         ///< samples in a column of the Hankel matrix
-  int rank = 15;            ///< delay coordinates, the forcing among them; 0: by Gavish and Donoho
-  int derivative_order = 4; ///< of accuracy of the central differences
-  double threshold = 0;     ///< of |v_r| for active forcing; 0: by the histogram of v_r
-  double tail = 0.01;       ///< share of samples in both tails of that histogram
+  int coordinate = 0;        ///< which one is measured
+  int window = 100;          ///< samples in a column of the Hankel matrix
+  int rank = 15;             ///< delay coordinates, the forcing among them; 0: by Gavish and Donoho
+  int derivative_order = 4;  ///< of accuracy of the central differences
+  double threshold = 0;      ///< of |v_r| for active forcing; 0: by the histogram of v_r
+  double tail = 0.01;        ///< share of samples in both tails of that histogram
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -100,15 +100,15 @@ double forcing_threshold(const Vector& forcing, double tail);
 std::vector<Eigen::Index> lobe_switches(const Vector& series);
 
 struct SwitchAlarmOptions {
-  double threshold = 0.002;   ///< of |forcing|
-  Eigen::Index lead = 500;    ///< samples after a burst within which a switch counts as announced
-  Eigen::Index gap = 100;     ///< quiet samples up to which two bursts are one
+  double threshold = 0.002;  ///< of |forcing|
+  Eigen::Index lead = 500;   ///< samples after a burst within which a switch counts as announced
+  Eigen::Index gap = 100;    ///< quiet samples up to which two bursts are one
 };
 
 /// How well bursts of the forcing announce switches.
 struct SwitchAlarms {
-  Eigen::Index switches = 0;      ///< all
-  Eigen::Index announced = 0;     ///< of these, with a burst that began before them and ended at most `lead` before
+  Eigen::Index switches = 0;   ///< all
+  Eigen::Index announced = 0;  ///< of these, with a burst that began before them and ended at most `lead` before
   Eigen::Index bursts = 0;
   Eigen::Index false_alarms = 0;  ///< bursts that no switch follows
   double hit_rate = 0;            ///< announced / switches

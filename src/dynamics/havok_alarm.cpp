@@ -39,7 +39,8 @@ std::vector<Index> lobe_switches(const Vector& series) {
   return result;
 }
 
-SwitchAlarms judge_alarms(const Vector& forcing, const std::vector<Index>& switches, const SwitchAlarmOptions& options) {
+SwitchAlarms judge_alarms(const Vector& forcing, const std::vector<Index>& switches,
+                          const SwitchAlarmOptions& options) {
   struct Burst {
     Index first, last;
   };

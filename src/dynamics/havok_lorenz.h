@@ -17,10 +17,10 @@ struct HavokLorenzOptions {
 struct HavokLorenzResult {
   HavokModel model;
   double fit_seconds = 0;
-  SwitchAlarms alarms;             ///< with the threshold of the options
-  double histogram_threshold = 0;  ///< of the training part
-  SwitchAlarms histogram_alarms;   ///< with that
-  double simulation_error = 0;     ///< of x simulated with the measured forcing, over 10,000 training samples, / std
+  SwitchAlarms alarms = {};            ///< with the threshold of the options
+  double histogram_threshold = 0;      ///< of the training part
+  SwitchAlarms histogram_alarms = {};  ///< with that
+  double simulation_error = 0;  ///< of x simulated with the measured forcing, over 10,000 training samples, / std
 };
 
 /// Integrates at a tolerance of 1e-12, fits and judges.

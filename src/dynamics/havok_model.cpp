@@ -64,8 +64,8 @@ std::vector<std::string> HavokModel::describe() const {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("{} by {} delay coordinates of {} samples, the last of them the forcing",
                               names_[static_cast<std::size_t>(options_.coordinate)], rank(), options_.window));
-  lines.push_back(fmt::format("rank by Gavish and Donoho {} (by their cubic {})", optimal_rank_,
-                              optimal_rank_approximate_));
+  lines.push_back(
+      fmt::format("rank by Gavish and Donoho {} (by their cubic {})", optimal_rank_, optimal_rank_approximate_));
   lines.push_back(fmt::format("forcing is active above {:.6g}", threshold_));
   const double skew = (a_ + a_.transpose()).norm() / (2 * a_.norm());
   lines.push_back(fmt::format("share of A that is not skew-symmetric {:.3g}", skew));
@@ -78,7 +78,8 @@ std::vector<std::string> HavokModel::describe() const {
 }
 
 Json HavokModel::to_json() const {
-  HavokState state{method(), names_, dt_, options_, threshold_, optimal_rank_, optimal_rank_approximate_, {}, {}, {}, {}};
+  HavokState state{method(), names_, dt_, options_, threshold_, optimal_rank_, optimal_rank_approximate_,
+                   {},       {},     {},  {}};
   state.singular_values = list_of(singular_values_);
   state.unexplained = list_of(unexplained_);
   state.modes = rows_of(modes_);

@@ -69,8 +69,7 @@ void Library::add_waves(int frequencies, const std::vector<std::string>& variabl
     for (int v = 0; v < static_cast<int>(num_variables_); ++v) {
       for (const bool cosine : {false, true}) {
         waves_.push_back({v, static_cast<double>(k), cosine});
-        names_.push_back(
-            fmt::format("{}({} {})", cosine ? "cos" : "sin", k, variables[static_cast<std::size_t>(v)]));
+        names_.push_back(fmt::format("{}({} {})", cosine ? "cos" : "sin", k, variables[static_cast<std::size_t>(v)]));
       }
     }
   }

@@ -73,8 +73,6 @@ Vector Regression::solve(const std::vector<Eigen::Index>& support, Eigen::Index 
   return scale.asDiagonal() * Vector(qr.solve(b));
 }
 
-Matrix least_squares(const Matrix& a, const Matrix& b) {
-  return Eigen::ColPivHouseholderQR<Matrix>(a).solve(b);
-}
+Matrix least_squares(const Matrix& a, const Matrix& b) { return Eigen::ColPivHouseholderQR<Matrix>(a).solve(b); }
 
 }  // namespace filigree::dynamics

@@ -16,8 +16,8 @@ struct FlowOptions {
 };
 
 struct Flow {
-  Matrix states;                ///< (steps, coordinates), the start not among them; NaN from where it diverges
-  std::int64_t evaluations = 0; ///< of the field
+  Matrix states;                 ///< (steps, coordinates), the start not among them; NaN from where it diverges
+  std::int64_t evaluations = 0;  ///< of the field
 };
 
 /// Samples of the solution at dt, 2 dt, …; Dormand–Prince 5(4) with step control that lands on every sample. Where the

@@ -24,8 +24,9 @@ void check(const Dataset& data, const SindyOptions& options) {
   if (options.form == SindyForm::weak) least = options.weak_window;
   data.check(least);
   if (options.bags > 0 && options.sweep) {
-    fail("an ensemble and a sweep of thresholds cannot be had in one fit: sweep first, then give the ensemble the "
-         "threshold");
+    fail(
+        "an ensemble and a sweep of thresholds cannot be had in one fit: sweep first, then give the ensemble the "
+        "threshold");
   }
 }
 

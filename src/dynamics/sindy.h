@@ -28,18 +28,18 @@ struct SindyOptions {
   LibraryOptions library = {};
   DerivativeOptions derivative = {};
   SparseOptions sparse = {};
-  bool sweep = false;                     ///< choose the threshold by validation
-  std::vector<double> thresholds = {};    ///< to choose among; empty: 31 from 0.001 to 1 in equal ratios
-  double validation = 0.2;                ///< share of every run, at its end, that the choice is made on
-  double slack = 1e-6;                    ///< unexplained share of variance that a simpler model may have more
-  int bags = 0;                           ///< ensemble: fits to rows drawn with replacement; 0 for one fit to all
-  int dropped = 0;                        ///< ensemble: features left out of each fit, drawn anew
-  double inclusion = 0.5;                 ///< ensemble: share of fits that must have a term
+  bool sweep = false;                   ///< choose the threshold by validation
+  std::vector<double> thresholds = {};  ///< to choose among; empty: 31 from 0.001 to 1 in equal ratios
+  double validation = 0.2;              ///< share of every run, at its end, that the choice is made on
+  double slack = 1e-6;                  ///< unexplained share of variance that a simpler model may have more
+  int bags = 0;                         ///< ensemble: fits to rows drawn with replacement; 0 for one fit to all
+  int dropped = 0;                      ///< ensemble: features left out of each fit, drawn anew
+  double inclusion = 0.5;               ///< ensemble: share of fits that must have a term
   std::int64_t seed = 0;
-  int weak_domains = 200;                 ///< weak form: windows over all runs
-  int weak_window = 101;                  ///< weak form: samples in a window
-  int weak_power = 6;                     ///< weak form: test function (1 - s²)^power
-  double tolerance = 1e-12;               ///< of the integration when forecasting
+  int weak_domains = 200;    ///< weak form: windows over all runs
+  int weak_window = 101;     ///< weak form: samples in a window
+  int weak_power = 6;        ///< weak form: test function (1 - s²)^power
+  double tolerance = 1e-12;  ///< of the integration when forecasting
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -71,12 +71,12 @@ struct SweepPoint {
 
 /// What a fit found out beside the coefficients; not kept in JSON.
 struct SindyReport {
-  double score = 0;                    ///< R² of the targets, mean over targets
-  std::vector<SparseRound> history;    ///< rounds of thresholding of the (last) fit
+  double score = 0;                  ///< R² of the targets, mean over targets
+  std::vector<SparseRound> history;  ///< rounds of thresholding of the (last) fit
   std::vector<std::string> warnings;
   std::vector<SweepPoint> sweep;
-  Matrix inclusion;                    ///< (features, targets): share of the ensemble's fits with this term
-  Matrix deviation;                    ///< (features, targets): standard deviation over the ensemble
+  Matrix inclusion;  ///< (features, targets): share of the ensemble's fits with this term
+  Matrix deviation;  ///< (features, targets): standard deviation over the ensemble
 };
 
 class SindyModel : public Model {
@@ -102,7 +102,10 @@ class SindyModel : public Model {
   friend SindyModel identify_sindy(const Dataset&, const SindyOptions&);
   friend SindyModel sindy_from_json(const Json&, const std::string&);
   SindyModel(const Dataset& names, const SindyOptions& options, Library library)
-      : names_(names.names), control_names_(names.control_names), dt_(names.dt), options_(options),
+      : names_(names.names),
+        control_names_(names.control_names),
+        dt_(names.dt),
+        options_(options),
         library_(std::move(library)) {}
   void set_coefficients(Matrix coefficients);
   void measure_cost(const Dataset& data);
@@ -114,7 +117,7 @@ class SindyModel : public Model {
   SindyOptions options_;
   Library library_;
   Matrix coefficients_;
-  double evaluations_ = 1;  // of the right-hand side, for one sample
+  double evaluations_ = 1;       // of the right-hand side, for one sample
   std::vector<Library> active_;  // one library: the features in use
   Matrix active_coefficients_;   // (coordinates, features in use)
   SindyReport report_;

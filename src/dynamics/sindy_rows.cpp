@@ -18,8 +18,8 @@ Matrix joined(const Trajectory& run) {
 }
 
 /// Rows θ(inputs) | targets for samples in order.
-void plain_rows(const Eigen::Ref<const Matrix>& inputs, const Eigen::Ref<const Matrix>& targets,
-                const Library& library, const RowSink& sink, RowPlace place) {
+void plain_rows(const Eigen::Ref<const Matrix>& inputs, const Eigen::Ref<const Matrix>& targets, const Library& library,
+                const RowSink& sink, RowPlace place) {
   const Index columns = library.size() + targets.cols();
   Matrix buffer(std::min(RowQr::block_rows(columns), targets.rows()), columns);
   for (Index i = 0; i < targets.rows(); i += buffer.rows()) {
@@ -67,9 +67,12 @@ Matrix weak_rows(const Matrix& inputs, const Matrix& states, const Library& libr
 Index sindy_rows_of(const Dataset& data, std::size_t run, const SindyOptions& options) {
   const Index samples = data.runs[run].states.rows();
   switch (options.form) {
-    case SindyForm::derivative: return samples;
-    case SindyForm::map: return samples - 1;
-    case SindyForm::weak: break;
+    case SindyForm::derivative:
+      return samples;
+    case SindyForm::map:
+      return samples - 1;
+    case SindyForm::weak:
+      break;
   }
   const double share = static_cast<double>(samples) / static_cast<double>(data.num_samples());
   return std::max<Index>(1, std::llround(options.weak_domains * share));

@@ -8,9 +8,9 @@ namespace filigree::dynamics {
 
 /// Where a block of regression rows comes from.
 struct RowPlace {
-  Eigen::Index first = 0;   ///< first row of the block within its run
-  Eigen::Index in_run = 0;  ///< rows of the run
-  Eigen::Index overall = 0; ///< first row of the block within all runs
+  Eigen::Index first = 0;    ///< first row of the block within its run
+  Eigen::Index in_run = 0;   ///< rows of the run
+  Eigen::Index overall = 0;  ///< first row of the block within all runs
 };
 
 /// Takes one block [θ | targets]; may destroy it.

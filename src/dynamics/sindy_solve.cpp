@@ -126,9 +126,15 @@ SparseResult solve_sparse(const Regression& problem, const SparseOptions& option
     scaled.r = problem.r * norms.cwiseInverse().asDiagonal();
   }
   switch (options.method) {
-    case SparseMethod::stlsq: solve_stlsq(scaled, options, result); break;
-    case SparseMethod::brunton: solve_brunton(scaled, options, result); break;
-    case SparseMethod::sr3: solve_sr3(scaled, options, result); break;
+    case SparseMethod::stlsq:
+      solve_stlsq(scaled, options, result);
+      break;
+    case SparseMethod::brunton:
+      solve_brunton(scaled, options, result);
+      break;
+    case SparseMethod::sr3:
+      solve_sr3(scaled, options, result);
+      break;
   }
   result.coefficients = norms.cwiseInverse().asDiagonal() * result.coefficients;
   for (Index t = 0; t < result.coefficients.cols(); ++t) {

@@ -21,11 +21,11 @@ enum class SparseMethod {
 struct SparseOptions {
   SparseMethod method = SparseMethod::stlsq;
   double threshold = 0.1;
-  double ridge = 0.05;         ///< stlsq alone
-  int max_iterations = 20;     ///< stlsq; sr3 takes 50 times as many; brunton always ten
-  bool normalise = false;      ///< columns of the library to unit length, so that the threshold judges contributions
-  bool unbias = true;          ///< least squares on the final support (stlsq and sr3)
-  double relaxation = 1;       ///< sr3: how far the sparse copy may be from the fit
+  double ridge = 0.05;      ///< stlsq alone
+  int max_iterations = 20;  ///< stlsq; sr3 takes 50 times as many; brunton always ten
+  bool normalise = false;   ///< columns of the library to unit length, so that the threshold judges contributions
+  bool unbias = true;       ///< least squares on the final support (stlsq and sr3)
+  double relaxation = 1;    ///< sr3: how far the sparse copy may be from the fit
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -41,15 +41,15 @@ struct SparseOptions {
 
 /// One round of thresholding, as dynamicslab/pysindy prints it.
 struct SparseRound {
-  double squared_error = 0;    ///< |Y - Θ Ξ|²
-  double penalty = 0;          ///< ridge |Ξ|²
-  Eigen::Index terms = 0;      ///< coefficients that are not 0
+  double squared_error = 0;  ///< |Y - Θ Ξ|²
+  double penalty = 0;        ///< ridge |Ξ|²
+  Eigen::Index terms = 0;    ///< coefficients that are not 0
 };
 
 struct SparseResult {
-  Matrix coefficients;               ///< (features, targets)
+  Matrix coefficients;  ///< (features, targets)
   std::vector<SparseRound> history;
-  std::vector<std::string> warnings; ///< one sentence each
+  std::vector<std::string> warnings;  ///< one sentence each
 };
 
 /// `targets` names the targets in warnings.

@@ -38,9 +38,7 @@ double gavish_donoho_factor(double beta) {
   return std::sqrt(2 * (beta + 1) + 8 * beta / ((beta + 1) + root)) / std::sqrt(marchenko_pastur_median(beta));
 }
 
-double gavish_donoho_factor_approximate(double beta) {
-  return ((0.56 * beta - 0.95) * beta + 1.82) * beta + 1.43;
-}
+double gavish_donoho_factor_approximate(double beta) { return ((0.56 * beta - 0.95) * beta + 1.82) * beta + 1.43; }
 
 Eigen::Index gavish_donoho_rank(const Vector& values, Eigen::Index rows, Eigen::Index columns, bool approximate) {
   FILIGREE_ASSERT(values.size() > 0);
@@ -65,7 +63,9 @@ Eigen::Index choose_rank(const Vector& values, Eigen::Index rows, Eigen::Index c
       for (rank = 0; rank < most && sum < wanted; ++rank) sum += values(rank) * values(rank);
       break;
     }
-    case RankRule::gavish_donoho: rank = gavish_donoho_rank(values, rows, columns); break;
+    case RankRule::gavish_donoho:
+      rank = gavish_donoho_rank(values, rows, columns);
+      break;
   }
   return std::clamp<Eigen::Index>(rank, 1, most);
 }

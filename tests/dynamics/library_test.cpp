@@ -46,11 +46,11 @@ TEST(Expression, Errors) {
   EXPECT_ERROR(value("(x", 0, 0), "formula '(x', column 3: ')' is missing here");
   EXPECT_ERROR(value("#", 0, 0), "formula '#', column 1: '#' does not belong here");
   EXPECT_ERROR(value("1.2.3", 0, 0), "formula '1.2.3', column 1: '1.2.3' is not a number");
-  EXPECT_ERROR(value("x*speed", 0, 0),
-               "formula 'x*speed', column 3: there is no variable 'speed' (variables: x, y)");
-  EXPECT_ERROR(value("sine(x)", 0, 0),
-               "formula 'sine(x)', column 1: there is no function 'sine'; did you mean 'sin'? (functions: abs, acos, asin, "
-               "atan, atan2, cos, cosh, exp, log, max, min, sign, sin, sinh, sqrt, tan, tanh)");
+  EXPECT_ERROR(value("x*speed", 0, 0), "formula 'x*speed', column 3: there is no variable 'speed' (variables: x, y)");
+  EXPECT_ERROR(
+      value("sine(x)", 0, 0),
+      "formula 'sine(x)', column 1: there is no function 'sine'; did you mean 'sin'? (functions: abs, acos, asin, "
+      "atan, atan2, cos, cosh, exp, log, max, min, sign, sin, sinh, sqrt, tan, tanh)");
   EXPECT_ERROR(value("min(x)", 0, 0), "formula 'min(x)', column 6: min takes 2 arguments: ',' is missing here");
   EXPECT_ERROR(value("sin(x, y)", 0, 0), "formula 'sin(x, y)', column 6: ')' is missing here");
   EXPECT_THROW(value(std::string(200, '('), 0, 0), Error);
@@ -130,7 +130,8 @@ TEST(Library, Errors) {
   LibraryOptions options;
   options.degree = 0;
   options.constant = false;
-  EXPECT_ERROR(Library(options, {"x"}), "the library has no feature: allow the constant, a degree, frequencies or a formula");
+  EXPECT_ERROR(Library(options, {"x"}),
+               "the library has no feature: allow the constant, a degree, frequencies or a formula");
   options.degree = 10;
   EXPECT_ERROR(Library(options, Names(12, "x")), "the library has more than 20000 features: lower the degree");
 }

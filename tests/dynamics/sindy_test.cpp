@@ -316,8 +316,9 @@ TEST(Sindy, ASavedModelForecastsTheSame) {
   EXPECT_EQ(again->describe().front(), model.describe().front());
   Json wrong = json;
   wrong["coefficients"].erase(0);
-  EXPECT_ERROR(load_sindy(wrong, "model.json"),
-               "model.json: coefficients has 14 rows of 3 where the library has 15 features and the model 3 coordinates");
+  EXPECT_ERROR(
+      load_sindy(wrong, "model.json"),
+      "model.json: coefficients has 14 rows of 3 where the library has 15 features and the model 3 coordinates");
   wrong["method"] = "dmd";
   EXPECT_ERROR(load_sindy(wrong, "model.json"), "model.json: method is 'dmd', not 'sindy'");
 }
@@ -327,9 +328,10 @@ TEST(Sindy, Errors) {
   SindyOptions options;
   options.sweep = true;
   options.bags = 5;
-  EXPECT_ERROR(identify_sindy(data, options),
-               "an ensemble and a sweep of thresholds cannot be had in one fit: sweep first, then give the ensemble the "
-               "threshold");
+  EXPECT_ERROR(
+      identify_sindy(data, options),
+      "an ensemble and a sweep of thresholds cannot be had in one fit: sweep first, then give the ensemble the "
+      "threshold");
   options.sweep = false;
   options.dropped = 20;
   EXPECT_ERROR(identify_sindy(data, options), "20 features cannot be left out of a library of 15");
