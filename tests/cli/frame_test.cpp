@@ -84,8 +84,8 @@ struct Wrong {
 
 TEST(Frame, WrongUsageIsOneSentenceAndExitCodeTwo) {
   const std::vector<Wrong> cases{
-      {{}, "filigree: a command is missing (plan, version, completion); see filigree --help"},
-      {{"pln"}, "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, version, completion)"},
+      {{}, "filigree: a command is missing (plan, dynamics, version, completion); see filigree --help"},
+      {{"pln"}, "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, dynamics, version, completion)"},
       {{"plan", "estimat"},
        "filigree: plan: unknown command 'estimat'; did you mean 'estimate'? (commands: estimate, "},
       {{"plan", "estimate"}, "filigree: plan estimate: --model is required; see filigree plan estimate --help"},
