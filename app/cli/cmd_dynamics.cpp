@@ -8,6 +8,7 @@ void setup_dynamics(CLI::App& app) {
                                          "filigree dynamics compare --system lorenz --methods all"});
   dynamics->require_subcommand(1);
   setup_dynamics_systems(*dynamics);
+  setup_dynamics_methods(*dynamics);
   setup_dynamics_simulate(*dynamics);
   setup_dynamics_fit(*dynamics);
   setup_dynamics_forecast(*dynamics);

@@ -46,7 +46,7 @@ void add_picture(CLI::App& command, const std::string& flag, std::string& path, 
 
 /// What `read` gives; its errors are about words on the command line, so they are wrong usage.
 template <class Read>
-auto from_words(const Read& read) {
+decltype(auto) from_words(const Read& read) {
   try {
     return read();
   } catch (const Error& error) {

@@ -28,12 +28,55 @@ void set_seed(Options& options, const FitSettings& settings) {
   }
 }
 
-/// One row of the table. `fit` takes (data, options) or (data, options, hooks); `change` sets the defaults that suit the
-/// command line.
+/// The fields of options and of options within them.
+class DottedLister {
+ public:
+  explicit DottedLister(std::string prefix) : prefix_(std::move(prefix)) {}
+
+  template <class T>
+  void required(std::string_view name, const T& value, std::string_view help, Bounds = any_value) {
+    if constexpr (Config<T>) {
+      DottedLister inner(prefix_ + std::string(name) + ".");
+      T::visit(value, inner);
+      fields.insert(fields.end(), inner.fields.begin(), inner.fields.end());
+    } else {
+      const Json json = detail::write_value(value);
+      fields.push_back({prefix_ + std::string(name), std::string(help), default_text(json)});
+    }
+  }
+  template <class T>
+  void optional(std::string_view name, const T& value, std::string_view help, Bounds = any_value) {
+    required(name, value, help);
+  }
+
+  std::vector<FieldHelp> fields;
+
+ private:
+  /// As it would be written on the command line.
+  static std::string default_text(const Json& json) {
+    if (json.is_string()) return json.get<std::string>();
+    if (!json.is_array()) return json.is_null() ? "" : json.dump();
+    std::vector<std::string> parts;
+    for (const Json& item : json) parts.push_back(item.is_string() ? item.get<std::string>() : item.dump());
+    return text::join(parts, "+");
+  }
+
+  std::string prefix_;
+};
+
+template <class Options>
+std::vector<FieldHelp> dotted_fields() {
+  DottedLister lister("");
+  const Options standard{};
+  Options::visit(standard, lister);
+  return lister.fields;
+}
+
+/// One row of the table. `fit` takes (data, options) or (data, options, hooks).
 template <class Options, class Fit>
 Method row(std::string name, std::string description, Fit fit, ModelPtr (*load)(const Json&, const std::string&)) {
   const std::string where = "options of " + name;
-  Method method{std::move(name), std::move(description), {}, {}, load};
+  Method method{std::move(name), std::move(description), dotted_fields<Options>(), {}, {}, load};
   method.complete = [where](const Json& options) { return to_json(from_json<Options>(options, where)); };
   method.fit = [where, fit](const Dataset& data, const FitSettings& settings) {
     auto options = from_json<Options>(settings.options, where);

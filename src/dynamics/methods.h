@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/overrides.h"
 #include "dynamics/model.h"
 #include "dynamics/training.h"
 
@@ -20,8 +21,9 @@ struct FitSettings {
 };
 
 struct Method {
-  std::string name;         ///< as Model::method() says it
-  std::string description;  ///< one line, with the dialect that the defaults follow
+  std::string name;               ///< as Model::method() says it
+  std::string description;        ///< one line, with the dialect that the defaults follow
+  std::vector<FieldHelp> fields;  ///< its options, nested ones as "training.epochs"
 
   /// The options with every default filled in. Error, with the nearest key, for one that does not exist or is out of
   /// bounds.
