@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <tuple>
+#include <utility>
 
 #include "base/error.h"
 #include "dynamics/analog.h"
@@ -19,7 +19,9 @@ using Index = Eigen::Index;
 /// Collects candidates, each delay vector in units of the series' period, none twice.
 class Collector {
  public:
-  Collector(double period, Index samples, Index longest) : period_(period), samples_(samples), longest_(longest) {}
+  Collector(Index samples, Index longest) : samples_(samples), longest_(longest) {}
+
+  void set_period(double period) { period_ = period; }
 
   /// spacing and lead in hundredths of the period
   Delay delay(std::int64_t count, double spacing, double lead = 0, LagPattern pattern = LagPattern::uniform) const {
@@ -44,6 +46,7 @@ class Collector {
 
   void polynomial(const Delay& delay, std::int64_t degree, double ridge) {
     DelayPolynomialOptions options{delay, degree, ridge};
+    options.every = std::max<Index>(1, samples_ / 2000);
     options.margin = 0.1;
     if (delay_polynomial_features(delay.count, degree) > static_cast<double>(samples_) / 3) return;
     add("delay_polynomial", delay, fmt::format("degree {} ridge {}", degree, ridge),
@@ -66,32 +69,53 @@ class Collector {
     candidates_.push_back({method, text, reach(delay), std::move(fit)});
   }
 
-  double period_;
+  double period_ = 100;
   Index samples_, longest_;
   std::set<std::pair<std::string, std::string>> seen_;
   std::vector<Candidate> candidates_;
 };
 
-void add_kernels(Collector& collector) {
-  const Delay delays[] = {
-      collector.delay(4, 6),
-      collector.delay(6, 4),
-      collector.delay(6, 8),
-      collector.delay(10, 4),
-      collector.delay(16, 3),
-      collector.delay(12, 8),
-      collector.delay(6, 2, 0, LagPattern::growing),
-      collector.delay(8, 1, 0, LagPattern::growing),
-      collector.delay(6, 4, 4),
-      collector.delay(10, 4, 4),
-      collector.delay(16, 3, 4),
+/// Lengths and ridges are those that won most often on held-out parts of the dysts training series.
+void add_kernels(Collector& collector, bool all) {
+  const auto few = [&](const Delay& delay) {
+    for (const double length : {0.4, 0.7}) collector.kernel(delay, KernelShape::gaussian, length, 1e-6);
+    for (const double length : {0.4, 1.2}) collector.kernel(delay, KernelShape::matern, length, 1e-6);
   };
-  for (const Delay& delay : delays) {
-    for (const double length : {0.25, 0.4, 0.7}) collector.kernel(delay, KernelShape::gaussian, length, 1e-6);
-    for (const double length : {0.4, 0.7, 1.2}) collector.kernel(delay, KernelShape::matern, length, 1e-6);
+  for (const Delay& delay :
+       {collector.delay(4, 6), collector.delay(6, 4), collector.delay(6, 8), collector.delay(10, 4),
+        collector.delay(16, 3), collector.delay(12, 8), collector.delay(6, 2, 0, LagPattern::growing),
+        collector.delay(8, 1, 0, LagPattern::growing)}) {
+    few(delay);
+    if (!all) continue;
+    for (const double length : {0.25, 1.2}) collector.kernel(delay, KernelShape::gaussian, length, 1e-6);
     collector.kernel(delay, KernelShape::matern, 0.7, 1e-5);
-    collector.kernel(delay, KernelShape::matern, 0.7, 1e-7);
   }
+  if (!all) return;
+  for (const Delay& delay : {collector.delay(6, 4, 4), collector.delay(10, 4, 4), collector.delay(16, 3, 4)})
+    few(delay);
+}
+
+void add_polynomials(Collector& collector) {
+  collector.polynomial(collector.delay(2, 8), 4, 1e-8);
+  collector.polynomial(collector.delay(3, 6), 4, 1e-8);
+  collector.polynomial(collector.delay(4, 6), 4, 1e-8);
+  collector.polynomial(collector.delay(4, 3), 4, 1e-8);
+  collector.polynomial(collector.delay(5, 4), 3, 1e-8);
+  collector.polynomial(collector.delay(5, 4), 3, 1e-6);
+  collector.polynomial(collector.delay(7, 4), 3, 1e-8);
+  collector.polynomial(collector.delay(12, 8), 1, 1e-8);
+}
+
+void add_local(Collector& collector) {
+  collector.local_linear(collector.delay(3, 8), 16);
+  collector.local_linear(collector.delay(5, 5), 20);
+  collector.local_linear(collector.delay(8, 5), 24);
+}
+
+void add_analogs(Collector& collector) {
+  collector.analog(collector.delay(1, 1), 2);
+  collector.analog(collector.delay(5, 5), 4);
+  collector.analog(collector.delay(10, 5), 4);
 }
 
 }  // namespace
@@ -103,26 +127,17 @@ const std::vector<std::string>& auto_methods() {
 
 std::vector<Candidate> auto_candidates(const std::vector<std::string>& methods, double period, Index samples,
                                        Index longest) {
-  Collector collector(period, samples, longest);
+  // Lags as for the usual 100 samples a period, and as for the period that this series seems to have.
+  Collector collector(samples, longest);
   const auto wanted = [&](const char* name) {
     return std::find(methods.begin(), methods.end(), name) != methods.end();
   };
-  if (wanted("kernel")) add_kernels(collector);
-  if (wanted("local_linear")) {
-    collector.local_linear(collector.delay(3, 8), 16);
-    collector.local_linear(collector.delay(5, 5), 20);
-    collector.local_linear(collector.delay(8, 5), 24);
-  }
-  if (wanted("delay_polynomial")) {
-    collector.polynomial(collector.delay(2, 8), 4, 1e-8);
-    collector.polynomial(collector.delay(3, 6), 4, 1e-8);
-    collector.polynomial(collector.delay(5, 4), 3, 1e-8);
-    collector.polynomial(collector.delay(12, 8), 1, 1e-8);
-  }
-  if (wanted("analog")) {
-    collector.analog(collector.delay(1, 1), 2);
-    collector.analog(collector.delay(5, 5), 4);
-    collector.analog(collector.delay(10, 5), 4);
+  for (const bool usual : {true, false}) {
+    collector.set_period(usual ? 100 : period);
+    if (wanted("kernel")) add_kernels(collector, usual);
+    if (wanted("delay_polynomial")) add_polynomials(collector);
+    if (wanted("local_linear")) add_local(collector);
+    if (wanted("analog")) add_analogs(collector);
   }
   return collector.take();
 }

@@ -20,7 +20,7 @@ struct Candidate {
 const std::vector<std::string>& auto_methods();
 
 /// All candidates of the methods named, for a series of `samples` samples whose period is about `period` samples; those
-/// whose windows are longer than `longest` are left out.
+/// whose windows are longer than `longest` are left out. None comes twice.
 std::vector<Candidate> auto_candidates(const std::vector<std::string>& methods, double period, Eigen::Index samples,
                                        Eigen::Index longest);
 

@@ -62,6 +62,28 @@ Folds make_folds(Index samples, Index horizon) {
   return folds;
 }
 
+double quantile(std::vector<double> values, double part) {
+  FILIGREE_ASSERT(!values.empty());
+  const auto position = static_cast<Index>(std::ceil(part * static_cast<double>(values.size()))) - 1;
+  const auto place = values.begin() + std::clamp<Index>(position, 0, static_cast<Index>(values.size()) - 1);
+  std::nth_element(values.begin(), place, values.end());
+  return *place;
+}
+
+/// The geometric mean of two measures of the time scale in samples: two crossings of the median make a period, and a
+/// sine's is 2π · deviation / deviation of its increments, which is shorter where there are spikes; 1.25 brings their
+/// typical values together.
+double estimate_period(const Matrix& column, double deviation) {
+  const Index samples = column.rows();
+  const double steps = spread(column.bottomRows(samples - 1) - column.topRows(samples - 1));
+  const double length = static_cast<double>(samples);
+  const double smooth = steps > 0 ? std::min(length, 1.25 * 2 * std::numbers::pi * deviation / steps) : length;
+  const double middle = quantile({column.data(), column.data() + samples}, 0.5);
+  Index crossings = 0;
+  for (Index i = 1; i < samples; ++i) crossings += (column(i, 0) < middle) != (column(i - 1, 0) < middle);
+  return std::sqrt(smooth * 2 * length / static_cast<double>(std::max<Index>(1, crossings)));
+}
+
 Dataset as_dataset(const Matrix& column) {
   Dataset data{{"x"}, {}, 1, {}};
   data.runs.push_back({column});
@@ -133,14 +155,6 @@ void for_each(std::size_t count, std::int64_t threads, const std::function<void(
   for (const std::exception_ptr& failure : failures) {
     if (failure) std::rethrow_exception(failure);
   }
-}
-
-double quantile(std::vector<double> values, double part) {
-  FILIGREE_ASSERT(!values.empty());
-  const auto position = static_cast<Index>(std::ceil(part * static_cast<double>(values.size()))) - 1;
-  const auto place = values.begin() + std::clamp<Index>(position, 0, static_cast<Index>(values.size()) - 1);
-  std::nth_element(values.begin(), place, values.end());
-  return *place;
 }
 
 Vector median_of(const std::vector<const Vector*>& forecasts) {
@@ -232,8 +246,7 @@ AutoForecast auto_forecast(std::span<const double> series, const AutoOptions& op
   const Matrix column =
       Eigen::Map<const Vector>(series.data() + (static_cast<Index>(series.size()) - samples), samples);
   const double deviation = spread(column);
-  const double steps = spread(column.bottomRows(samples - 1) - column.topRows(samples - 1));
-  const double period = steps > 0 ? 2 * std::numbers::pi * deviation / steps : static_cast<double>(samples);
+  const double period = estimate_period(column, deviation);
   const Folds folds = make_folds(samples, options.horizon);
   const std::vector<Candidate> candidates = auto_candidates(options.methods, period, samples, samples / 6);
 
@@ -246,8 +259,12 @@ AutoForecast auto_forecast(std::span<const double> series, const AutoOptions& op
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return tried[a]->result.score < tried[b]->result.score; });
-  if (order.empty())
-    fail("none of {} candidates could forecast this series: it is too short or too irregular", tried.size());
+  if (order.empty()) {
+    fail(
+        "no candidate of {} could forecast held-out parts of {} samples: the series of {} samples is too short for "
+        "them",
+        fmt::join(options.methods, ", "), folds.length, samples);
+  }
 
   AutoForecast result;
   result.failed = static_cast<std::int64_t>(tried.size() - order.size());
@@ -258,7 +275,10 @@ AutoForecast auto_forecast(std::span<const double> series, const AutoOptions& op
     forecasts[i] = candidates[order[i]].fit(data)->forecast(column, options.horizon).col(0);
   });
   std::vector<const Vector*> members;
-  for (const Vector& forecast : forecasts) members.push_back(&forecast);
+  for (const Vector& forecast : forecasts) {
+    if (forecast.allFinite()) members.push_back(&forecast);
+  }
+  if (members.empty()) fail("the forecast of every candidate chosen left all bounds: the series is too irregular");
   result.forecast = median_of(members);
   std::vector<Trial> trials;
   for (const std::size_t i : order) {

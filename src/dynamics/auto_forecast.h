@@ -63,7 +63,7 @@ struct AutoForecast {
 /// The least number of samples that auto_forecast() takes.
 inline constexpr std::int64_t auto_least_samples = 60;
 
-/// 1. Lags are drawn up in units of the series' own time scale, 2π · deviation / deviation of the increments.
+/// 1. Candidates are drawn up with lags as for 100 samples a period and as for the period that the series seems to have.
 /// 2. Each candidate forecasts up to seven parts of the series, each of min(horizon, a fifth of the series) samples, after
 ///    a fit to all windows that touch nothing of that part.
 /// 3. Candidates are ranked; the best are fitted to the whole series; the forecast is their median, sample by sample.

@@ -48,13 +48,14 @@ struct DelayPairs {
   Matrix increments;  ///< (coordinates, pairs): x(n) - x(n - lead)
 };
 
-/// The pairs of all runs; none crosses from one run into another. Every `every`-th is taken, counted from the end of
-/// each run; 0 takes so few that at most `most` remain. Runs shorter than a window add nothing.
-/// Error where no pair is left, with the number of samples that are needed, or where the system is driven.
+/// Which pairs are kept.
 struct Thinning {
-  std::int64_t every = 1;
+  std::int64_t every = 1;  ///< every n-th, counted from the end of each run; 0: so few that at most `most` remain
   std::int64_t most = 1000;
 };
+
+/// The pairs of all runs; none crosses from one run into another. Runs shorter than a window add nothing.
+/// Error where no pair is left, with the number of samples that are needed, or where the system is driven.
 DelayPairs delay_pairs(const Dataset& data, const Normaliser& normaliser, const Delay& delay, const Thinning& thinning);
 
 /// What every method on delay vectors keeps. Bounds are in units of the normaliser.

@@ -1,6 +1,7 @@
 #include "dynamics/stnn_network.h"
 
 #include <cmath>
+#include <utility>
 
 namespace filigree::dynamics {
 namespace {
@@ -65,10 +66,11 @@ void StnnNetwork::Pass::resize(Index lanes, const StnnNetwork& network) {
   work.resize(count(2 * s.channels * lanes));
 }
 
-StnnNetwork::StnnNetwork(const StnnShape& shape)
+StnnNetwork::StnnNetwork(const StnnShape& shape, StnnStart start)
     : shape_(checked(shape)),
       skew_(count(shape.channels)),
-      butterfly_(count(shape.channels), structured::Butterfly::Kind::twiddles) {
+      butterfly_(count(shape.channels), structured::Butterfly::Kind::twiddles),
+      start_(std::move(start)) {
   const Index n = shape.channels, blocks = shape.blocks;
   per_weight_ = 3 * n;
   if (shape.factors == Factors::twiddles) per_weight_ += static_cast<Index>(butterfly_.parameters());
@@ -104,18 +106,18 @@ void StnnNetwork::set_hankel(Vector& params, const Weight& weight, const std::ve
   skew_.spectrum(symbol.data(), {params.data() + weight.re, params.data() + weight.im}, work.data());
 }
 
-Vector StnnNetwork::initial(Random& random) const { return initial(random, Vector()); }
-
-Vector StnnNetwork::initial(Random& random, const Vector& series) const {
+Vector StnnNetwork::initial(Random& random) const {
   const StnnShape& s = shape_;
   const Index n = s.channels;
   Vector params = Vector::Zero(layout_.end);
+  const double unit = 1 / std::sqrt(static_cast<double>(s.inputs));
   for (Index i = 0; i < layout_.weights; ++i) {
-    params(i) =
-        i < layout_.lift_bias ? random.normal() / std::sqrt(static_cast<double>(s.inputs)) : random.uniform(-1, 1);
+    params(i) = i < layout_.lift_bias ? unit * random.normal() : random.uniform(-1, 1);
+    if (i < layout_.lift_bias && start_.gains.size() > 0) params(i) *= start_.gains(i % s.inputs);
   }
   const std::vector<double> fourier = butterfly_.fourier();
   std::vector<double> symbol(count(2 * n - 1));
+  const Vector& series = start_.series;
   for (int layer = 0; layer < s.layers; ++layer) {
     for (int block = 0; block < s.blocks; ++block) {
       const Weight w = weight(layer, block);

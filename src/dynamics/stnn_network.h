@@ -34,6 +34,12 @@ struct StnnShape {
   }
 };
 
+/// What the starting parameters are made from.
+struct StnnStart {
+  Vector gains;   ///< (inputs) factors on the columns of A: how fast channels vary with each input; empty for ones
+  Vector series;  ///< measurements for the first Hankel matrices; empty for random ones
+};
+
 /// The structured network with separate blocks:
 ///
 ///     z = A x + a (lift) or the padded window
@@ -46,7 +52,7 @@ struct StnnShape {
 class StnnNetwork : public Network {
  public:
   /// Error where the shape cannot be.
-  explicit StnnNetwork(const StnnShape& shape);
+  explicit StnnNetwork(const StnnShape& shape, StnnStart start = {});
 
   const StnnShape& shape() const { return shape_; }
   Eigen::Index inputs() const override { return shape_.inputs; }
@@ -54,12 +60,10 @@ class StnnNetwork : public Network {
   Eigen::Index num_parameters() const override { return layout_.end; }
   std::int64_t operations() const override;
 
-  /// Hankel operators with random symbols of unit gain; the readout near zero.
+  /// Hankel operators with random symbols of unit row norm and a readout near zero. With 2n - 1
+  /// measurements or more the first operator of every block is their Hankel matrix: neighbours from a random place,
+  /// scaled to that norm.
   Vector initial(Random& random) const override;
-
-  /// As initial(), but the first operator of every block is the Hankel matrix of a stretch of the measurements:
-  /// 2n - 1 neighbours from a random place of `series` (at least 2n - 1 numbers), with unit row norm.
-  Vector initial(Random& random, const Vector& series) const;
 
   std::unique_ptr<Tape> make_tape() const override;
   void forward(ParamsRef params, const Matrix& x, Matrix& y, Tape& tape) const override;
@@ -97,6 +101,7 @@ class StnnNetwork : public Network {
   structured::Butterfly butterfly_;
   Layout layout_;
   Eigen::Index per_weight_ = 0;
+  StnnStart start_;
 };
 
 }  // namespace filigree::dynamics

@@ -100,6 +100,11 @@ TEST(AutoForecast, BadInputIsOneSentence) {
                "method magic cannot be chosen from; known are kernel, local_linear, delay_polynomial, analog");
   EXPECT_ERROR(auto_forecast(series, {.methods = {}}),
                "no method is named; known are kernel, local_linear, delay_polynomial, analog");
+  std::vector<double> slow;
+  for (int i = 0; i < 60; ++i) slow.push_back(std::sin(0.1 * i));
+  EXPECT_ERROR(auto_forecast(slow, {.methods = {"local_linear"}}),
+               "no candidate of local_linear could forecast held-out parts of 12 samples: the series of 60 samples is "
+               "too short for them");
   series[41] = std::nan("");
   EXPECT_ERROR(auto_forecast(series, {}),
                "sample 42 of the series is not a finite number; fill or remove such samples first");

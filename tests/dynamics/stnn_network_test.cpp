@@ -123,11 +123,12 @@ TEST(StnnNetwork, LearnedTwiddlesStartAsTheExactHankelMatrix) {
 }
 
 TEST(StnnNetwork, StartsFromTheMeasuredHankelMatrix) {
-  const StnnNetwork network({.inputs = 8, .outputs = 1, .channels = 8, .blocks = 3, .layers = 1, .lift = false});
-  Random random(5);
   Vector series(200);
   for (Eigen::Index i = 0; i < 200; ++i) series(i) = std::sin(0.1 * static_cast<double>(i));
-  const Vector params = network.initial(random, series);
+  const StnnNetwork network({.inputs = 8, .outputs = 1, .channels = 8, .blocks = 3, .layers = 1, .lift = false},
+                            {.gains = {}, .series = series});
+  Random random(5);
+  const Vector params = network.initial(random);
   const auto w = network.weight(0, 2);
   const std::vector<double> symbol = structured::SkewProduct(8).symbol({params.data() + w.re, params.data() + w.im});
   // A stretch of a sine obeys h_{k+1} + h_{k-1} = 2 cos(0.1) h_k.
