@@ -7,12 +7,16 @@
 #include "base/text.h"
 #include "dynamics/analog.h"
 #include "dynamics/delay_polynomial.h"
+#include "dynamics/dmd.h"
+#include "dynamics/havok.h"
 #include "dynamics/kernel.h"
 #include "dynamics/leads.h"
 #include "dynamics/local_linear.h"
 #include "dynamics/mlp.h"
 #include "dynamics/neural_ode.h"
 #include "dynamics/polynomial_propagator.h"
+#include "dynamics/sindy.h"
+#include "dynamics/stnn.h"
 
 namespace filigree::dynamics {
 namespace {
@@ -135,9 +139,16 @@ std::vector<Method> make_methods() {
       row<PolynomialPropagatorOptions>("polynomial-propagator",
                                        "polynomial of the present sample by QR (after arXiv 2507.09652)",
                                        fit_polynomial_propagator, load_polynomial_propagator),
+      row<SindyOptions>("sindy", "sparse equations by thresholded least squares, PySINDy's form by default", fit_sindy,
+                        load_sindy),
+      row<DmdOptions>("dmd", "dynamic mode decomposition: the best linear step, exact by default", fit_dmd, load_dmd),
+      row<HavokOptions>("havok", "delay coordinates driven by the last of them (Brunton and others 2017); no forecasts",
+                        fit_havok, load_havok),
       row<MlpOptions>("mlp", "conventional multi-layer perceptron, Levenberg-Marquardt", fit_mlp, load_mlp),
       row<NeuralOdeOptions>("neural_ode", "perceptron as the right-hand side of an ODE (Chen and others 2018)",
                             fit_neural_ode, load_neural_ode),
+      row<StnnOptions>("stnn", "structured network of O(n log n) operations: separate Hankel-like blocks", fit_stnn,
+                       load_stnn),
       row<LeadsModelOptions>("leads",
                              "shared field and one for each environment (Yin and others 2021); runs are environments",
                              fit_one_environment, load_leads),
