@@ -45,6 +45,7 @@ void run(Options options) {
   TerminalProgress progress(stderr);
   settings.hooks.progress = &progress;
   const dynamics::Dataset data = samples(options);
+  settings.options = dynamics::suited_options(method, std::move(settings.options), data);
   const auto start = std::chrono::steady_clock::now();
   const dynamics::ModelPtr model = method.fit(data, settings);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -119,6 +119,7 @@ Forecast forecast_by_model(const Dataset& data, const Options& options) {
     const dynamics::Method& method = read_method(options.method);
     dynamics::FitSettings settings;
     settings.options = from_words([&] { return dynamics::parse_options(method, options.set); });
+    settings.options = dynamics::suited_options(method, std::move(settings.options), data);
     settings.seed = options.seed;
     TerminalProgress progress(stderr);
     settings.hooks.progress = &progress;

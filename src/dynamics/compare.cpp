@@ -189,6 +189,7 @@ ComparedMethod compare_one(const Method& method, const Experiment& experiment, c
   settings.seed = options.seed;
   const auto own = options.options.find(method.name);
   if (own != options.options.end()) settings.options = own->second;
+  settings.options = suited_options(method, std::move(settings.options), experiment.train);
   try {
     const Clock::time_point start = Clock::now();
     const ModelPtr model = method.fit(experiment.train, settings);

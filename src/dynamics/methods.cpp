@@ -231,6 +231,18 @@ Json parse_options(const Method& method, const std::vector<std::string>& words) 
   return options;
 }
 
+Json suited_options(const Method& method, Json options, const Dataset& data) {
+  constexpr Eigen::Index kHistory = 16, kDelays = 100;
+  if (data.dimension() != 1 || data.runs.empty()) return options;
+  if (method.name == "mlp" && !options.contains("history")) options["history"] = kHistory;
+  if (method.name == "dmd" && !options.contains("delays")) {
+    Eigen::Index shortest = data.runs.front().states.rows();
+    for (const Trajectory& run : data.runs) shortest = std::min(shortest, run.states.rows());
+    options["delays"] = std::clamp<Eigen::Index>(shortest / 4, 1, kDelays);
+  }
+  return options;
+}
+
 ModelPtr load_model(const Json& json, const std::string& where) {
   if (json.is_object() && json.contains("model")) return load_model(json["model"], where);
   if (!json.is_object() || !json.contains("method") || !json["method"].is_string()) {

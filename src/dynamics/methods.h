@@ -28,6 +28,7 @@ struct Method {
   /// The options with every default filled in. Error, with the nearest key, for one that does not exist or is out of
   /// bounds.
   std::function<Json(const Json& options)> complete;
+  /// As given here; see suited_options for what one coordinate needs.
   std::function<ModelPtr(const Dataset& data, const FitSettings& settings)> fit;
   std::function<ModelPtr(const Json& json, const std::string& where)> load;
 };
@@ -42,6 +43,10 @@ const Method& find_method(const std::string& name);
 /// "key=value" words as options of a method: dots lead into nested options ("training.epochs=50"), lists are written
 /// a+b+c. Error where a word has another form, or as Method::complete.
 Json parse_options(const Method& method, const std::vector<std::string>& words);
+
+/// The options, with a window of samples where only one coordinate is measured and they name none: 16 samples of history
+/// for the perceptron, 100 delays (a quarter of the samples at most) for dmd. What forecasts, fits and comparisons use.
+Json suited_options(const Method& method, Json options, const Dataset& data);
 
 /// Reads what Model::to_json() of any method wrote, alone or inside a model file. `where` is named in messages.
 ModelPtr load_model(const Json& json, const std::string& where);
