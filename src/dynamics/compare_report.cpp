@@ -16,7 +16,8 @@ using Index = Eigen::Index;
 using Rows = std::vector<const ComparedMethod*>;
 
 constexpr std::size_t kDrawnMethods = 4;
-constexpr Index kDrawnSamples = 2000;
+constexpr std::size_t kPhaseMethods = 2;
+constexpr Index kLeastDrawnSamples = 200;
 constexpr Index kDrawnPoints = 1000;
 constexpr double kLeastDrawn = 1e-16;  // below it only rounding errors are left
 
@@ -33,14 +34,14 @@ std::string number(double value) {
 
 std::string horizon_name(const Comparison& comparison, std::int64_t horizon) {
   if (!comparison.lyapunov) return fmt::format("{}", horizon);
-  return fmt::format("{:.3g} LT", comparison.valid_time(static_cast<double>(horizon)));
+  return fmt::format("{:.2g} LT", comparison.valid_time(static_cast<double>(horizon)));
 }
 
 std::string valid_unit(const Comparison& comparison) { return comparison.lyapunov ? "LT" : "samples"; }
 
 std::string valid_text(const Comparison& comparison, const ComparedMethod& row) {
   return fmt::format("{}{} ± {}", row.still_valid > 0 ? "≥ " : "", number(comparison.valid_time(row.valid)),
-                     number(comparison.valid_time(row.valid_error)));
+                     fmt::format("{:.1g}", comparison.valid_time(row.valid_error)));
 }
 
 /// One column of figures: what it is called and its value; less is better unless `more` is set.
@@ -96,14 +97,29 @@ bool is_network(const ComparedMethod& row) {
   return is_structured(row) || row.name == "mlp" || row.name == "neural_ode";
 }
 
-std::string best_of(const Rows& rows, const Column& column) {
+/// The row with the best value of the column, or null where no value is finite.
+const ComparedMethod* best_of(const Rows& rows, const Column& column) {
   const auto less = [&](const ComparedMethod* a, const ComparedMethod* b) {
     const double x = column.value(*a, column.index), y = column.value(*b, column.index);
     return column.more ? x > y : x < y;
   };
-  const ComparedMethod& best = **std::min_element(rows.begin(), rows.end(), less);
-  if (!std::isfinite(column.value(best, column.index))) return column.name + ": none";
-  return column.name + ": " + best.name;
+  const ComparedMethod* best = *std::min_element(rows.begin(), rows.end(), less);
+  return std::isfinite(column.value(*best, column.index)) ? best : nullptr;
+}
+
+/// "Best: sindy in one-step MSE and parameters; dmd in …".
+std::string best_sentence(const Comparison& comparison, const Rows& ordered) {
+  std::vector<Column> columns = quality_columns(comparison);
+  for (const Column& column : cost_columns()) columns.push_back(column);
+  std::vector<std::string> parts;
+  for (const ComparedMethod* row : ordered) {
+    std::vector<std::string> names;
+    for (const Column& column : columns) {
+      if (best_of(ordered, column) == row) names.push_back(column.name);
+    }
+    if (!names.empty()) parts.push_back(row->name + " in " + text::join(names, ", "));
+  }
+  return "Best: " + text::join(parts, "; ") + ".";
 }
 
 /// The best method that has fewer parameters and fewer operations than `row`, if it is also better.
@@ -194,23 +210,31 @@ double time_at(const Comparison& comparison, Index ahead) {
   return comparison.lyapunov ? time * *comparison.lyapunov : time;
 }
 
+/// Samples that are worth drawing: beyond the validity of the best method chaos has nothing to compare.
+Index drawn_samples(const Comparison& comparison, const Rows& ordered) {
+  if (!comparison.lyapunov) return comparison.truth.rows();
+  const auto samples = static_cast<Index>(std::ceil(1.5 * ordered.front()->valid));
+  return std::min(comparison.truth.rows(), std::max(kLeastDrawnSamples, samples));
+}
+
 Plot growth_plot(const Comparison& comparison, const Rows& ordered) {
   Plot plot;
   plot.title = comparison.title + ": how errors grow";
-  plot.subtitle = fmt::format("median of {} roll-outs, in standard deviations of the data", comparison.windows);
+  plot.subtitle =
+      fmt::format("median of {} roll-outs, in standard deviations; valid below the dashed line", comparison.windows);
   plot.x_label = time_label(comparison);
   plot.y_label = "error";
   plot.log_y = true;
-  const Index stride = std::max<Index>(1, comparison.longest / kDrawnPoints);
+  const Index drawn = drawn_samples(comparison, ordered), stride = std::max<Index>(1, drawn / kDrawnPoints);
   for (const ComparedMethod* row : ordered) {
     std::vector<double> x, y;
-    for (Index i = 0; i < row->growth.size(); i += stride) {
+    for (Index i = 0; i < drawn; i += stride) {
       x.push_back(time_at(comparison, i + 1));
       y.push_back(std::max(row->growth[i], kLeastDrawn));
     }
     plot.series.push_back(curve(row->name, std::move(x), std::move(y)));
   }
-  plot.guides.push_back({comparison.limit, "valid below"});
+  plot.guides.push_back({comparison.limit});
   return plot;
 }
 
@@ -227,10 +251,7 @@ std::vector<const ComparedMethod*> best_first(const Comparison& comparison) {
 std::vector<std::string> findings(const Comparison& comparison) {
   const Rows ordered = best_first(comparison);
   if (ordered.empty()) return {"No method could forecast."};
-  std::vector<std::string> out, best;
-  for (const Column& column : quality_columns(comparison)) best.push_back(best_of(ordered, column));
-  for (const Column& column : cost_columns()) best.push_back(best_of(ordered, column));
-  out.push_back("Best: " + text::join(best, "; ") + ".");
+  std::vector<std::string> out{best_sentence(comparison, ordered)};
   structured_findings(comparison, ordered, out);
   for (const ComparedMethod* row : ordered) {
     if (!is_network(*row)) continue;
@@ -309,7 +330,7 @@ ComparisonPlots comparison_plots(const Comparison& comparison) {
   ComparisonPlots plots;
   plots.growth = growth_plot(comparison, ordered);
   if (ordered.size() > kDrawnMethods) ordered.resize(kDrawnMethods);
-  const Index drawn = std::min(kDrawnSamples, comparison.truth.rows());
+  const Index drawn = drawn_samples(comparison, ordered);
   Plot& phase = plots.phase;
   phase.title = comparison.title + ": phase space";
   phase.subtitle = "one test run and forecasts of it";
@@ -324,12 +345,14 @@ ComparisonPlots comparison_plots(const Comparison& comparison) {
   for (Index i = 0; i < drawn; ++i) times.push_back(time_at(comparison, i + 1));
   const auto add = [&](const std::string& name, const Matrix& states, bool truth) {
     auto [x, y] = phase_of(states, drawn);
-    phase.series.push_back(curve(name, std::move(x), std::move(y)));
-    rollout.series.push_back(curve(name, times, column_of(states, 0, drawn)));
-    for (Series* series : {&phase.series.back(), &rollout.series.back()}) {
+    Series in_plane = curve(name, std::move(x), std::move(y));
+    Series over_time = curve(name, times, column_of(states, 0, drawn));
+    for (Series* series : {&in_plane, &over_time}) {
       series->dashed = !truth;
       if (truth) series->color = "#999999";
     }
+    if (phase.series.size() <= kPhaseMethods) phase.series.push_back(std::move(in_plane));
+    rollout.series.push_back(std::move(over_time));
   };
   add("truth", comparison.truth, true);
   for (const ComparedMethod* row : ordered) add(row->name, row->rollout, false);

@@ -55,13 +55,14 @@ class DynamicsBadInput : public testing::Test {
 
 TEST_F(DynamicsBadInput, Files) {
   const std::string place = folder_.path("series.csv") + ": ";
-  expect_bad_file("x,y\n1,2\n3\n", place + "line 3 ");
-  expect_bad_file("1,2\n3,4\n5\n", place + "line 3 ");
+  expect_bad_file("x,y\n1,2\n3\n", place + "line 3: column 'y' is missing; the row has 1 fields, expected 2");
+  expect_bad_file("1,2\n3,4\n5\n", place + "line 3: the row has 1 fields, expected 2 as in line 1");
   expect_bad_file("x,y\n1,2\n3,four\n", place + "line 3, column 'y': expected a number, got 'four'");
   expect_bad_file("x\n1\nnan\n3\n", place + "line 3, column 'x'");
   expect_bad_file("x,y\n1,2\n3,\n4,5\n", place + "line 3, column 'y'");
   expect_bad_file("x\n1\ninf\n3\n", place + "line 3, column 'x': 'inf' is not a finite number");
-  expect_bad_file("t,x\n0,1\n1,2\n3,3\n", place + "line 4");
+  expect_bad_file("t,x\n0,1\n1,2\n2,2\n3,1\n5,3\n",
+                  place + "line 6: the step of time is 2 where the others are 1 (they may differ by 0.001 of it)");
   expect_bad_file("t,x\n0,1\n1,2\n1,3\n", place + "line 4: the time 1 does not come after 1 of line 3");
   expect_bad_file("", "series.csv");
   expect_failure({"forecast", "--input", folder_.path("missing.csv"), "--horizon", "5"}, 1, "missing.csv");
@@ -86,7 +87,7 @@ TEST_F(DynamicsBadInput, NamesThatDoNotExist) {
   };
   expect_failure(with(forecast, {"--method", "analogs"}), 2, "no method is called 'analogs'; did you mean 'analog'?");
   expect_failure(with(forecast, {"--method", "analog", "--set", "neighbors=3"}), 2,
-                 "unknown key 'neighbors'; did you mean 'neighbours'?");
+                 "unknown key 'neighbors' at the top level; did you mean 'neighbours'?");
   expect_failure(with(forecast, {"--method", "analog", "--set", "neighbours"}), 2, "is not of the form key=value");
   expect_failure(with(forecast, {"--method", "analog", "--set", "neighbours=0"}), 2, "neighbours must be at least 1");
   expect_failure(with(forecast, {"--set", "neighbours=3"}), 2, "--set goes with --method NAME");
@@ -121,6 +122,13 @@ TEST_F(DynamicsBadInput, ForecastsThatDiverge) {
   expect_failure({"forecast", "--input", input, "--horizon", "100000", "--method", "polynomial-propagator", "--set",
                   "degree=2", "--output", folder_.path("out.csv")},
                  1, "the forecast of the polynomial-propagator model leaves all bounds after ");
+}
+
+TEST_F(DynamicsBadInput, HavokDoesNotForecast) {
+  const std::string series = folder_.write("wave.csv", wave(400));
+  expect_failure({"forecast", "--input", series, "--horizon", "5", "--method", "havok", "--set", "window=20,rank=3",
+                  "--output", folder_.path("out.csv")},
+                 1, "havok cannot forecast: its linear system is driven by the forcing");
 }
 
 TEST_F(DynamicsBadInput, ModelFiles) {

@@ -104,7 +104,7 @@ TEST(Compare, FiguresOfALinearSystem) {
   const std::string text = comparison_text(comparison);
   EXPECT_THAT(text,
               HasSubstr("wave: learned from 300 samples in 1 run, 0.1 apart; tested by 4 roll-outs of 50 samples"));
-  EXPECT_THAT(text, HasSubstr("RMSE to 50: polynomial-propagator"));
+  EXPECT_THAT(text, HasSubstr("Best: polynomial-propagator in one-step MSE, RMSE to 5, RMSE to 50"));
   EXPECT_THAT(text, HasSubstr("leads has no forecasts: "));
   const Json json = comparison_json(comparison);
   EXPECT_EQ(json["methods"][1]["valid_samples"], 50.0);
