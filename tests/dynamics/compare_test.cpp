@@ -96,7 +96,7 @@ TEST(Compare, FiguresOfALinearSystem) {
   EXPECT_EQ(exact.valid, 50);
   EXPECT_EQ(exact.still_valid, 4);
   EXPECT_EQ(exact.growth.size(), 50);
-  EXPECT_EQ(exact.cost.parameters, 6);
+  EXPECT_EQ(exact.cost.parameters, 3 * 2 + 2 + 2 * 2);  // coefficients, mean, whitening
   EXPECT_GT(exact.step_nanoseconds, 0);
   EXPECT_EQ(comparison.truth, experiment.test.runs[0].states.middleRows(300, 50));
   EXPECT_THAT(comparison.rows[2].reason, HasSubstr("LEADS learns several related systems"));
