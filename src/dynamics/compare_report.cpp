@@ -40,8 +40,9 @@ std::string horizon_name(const Comparison& comparison, std::int64_t horizon) {
 std::string valid_unit(const Comparison& comparison) { return comparison.lyapunov ? "LT" : "samples"; }
 
 std::string valid_text(const Comparison& comparison, const ComparedMethod& row) {
+  const double error = comparison.valid_time(row.valid_error);
   return fmt::format("{}{} ± {}", row.still_valid > 0 ? "≥ " : "", number(comparison.valid_time(row.valid)),
-                     fmt::format("{:.1g}", comparison.valid_time(row.valid_error)));
+                     error < 10 ? fmt::format("{:.1g}", error) : fmt::format("{:.0f}", error));
 }
 
 /// One column of figures: what it is called and its value; less is better unless `more` is set.
