@@ -19,4 +19,13 @@ void setup_plan_validate(CLI::App& plan);
 void setup_plan_calibrate(CLI::App& plan);
 void setup_plan_demo(CLI::App& plan);
 
+/// `filigree dynamics` and the commands below it.
+void setup_dynamics(CLI::App& app);
+void setup_dynamics_systems(CLI::App& dynamics);
+void setup_dynamics_methods(CLI::App& dynamics);
+void setup_dynamics_simulate(CLI::App& dynamics);
+void setup_dynamics_fit(CLI::App& dynamics);
+void setup_dynamics_forecast(CLI::App& dynamics);
+void setup_dynamics_compare(CLI::App& dynamics);
+
 }  // namespace filigree::cli

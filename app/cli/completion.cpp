@@ -6,6 +6,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "dynamics/methods.h"
+#include "dynamics/systems.h"
 
 namespace filigree::cli {
 namespace {
@@ -34,6 +36,12 @@ void append_paths(const CLI::App& app, const std::string& path, std::vector<std:
   }
 }
 
+std::string system_names() {
+  std::vector<std::string> names;
+  for (const dynamics::System& system : dynamics::all_systems()) names.push_back(system.name);
+  return text::join(names, " ");
+}
+
 std::string recipes(std::string_view kind) { return text::join(recipe_names(kind), " "); }
 
 }  // namespace
@@ -55,6 +63,8 @@ _filigree() {{
   case "$previous" in
     -m | --model) COMPREPLY=($(compgen -W '{2}' -- "$current") $(compgen -f -- "$current")); return ;;
     -c | --cluster) COMPREPLY=($(compgen -W '{3}' -- "$current") $(compgen -f -- "$current")); return ;;
+    -s | --system) COMPREPLY=($(compgen -W '{5}' -- "$current")); return ;;
+    --method | --methods) COMPREPLY=($(compgen -W '{6} auto all' -- "$current")); return ;;
     --load) COMPREPLY=($(compgen -W 'balanced uniform zipf: dirichlet: trace:' -- "$current")); return ;;
   esac
   case "$command" in
@@ -68,7 +78,7 @@ _filigree() {{
 complete -o filenames -F _filigree {0}
 )",
                      app.get_name(), "'" + text::join(paths, "' | '") + "'", recipes("models"), recipes("clusters"),
-                     cases);
+                     cases, system_names(), text::join(dynamics::method_names(), " "));
 }
 
 }  // namespace filigree::cli

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/error.h"
 #include "base/json.h"
 
 /// What all commands share: how they are hung into the program, how they print, and how they fail.
@@ -42,6 +43,16 @@ void add_threads(CLI::App& command, int& threads);
 
 /// Adds an option for a picture: a file that ends in .png or .svg. UsageError for another ending, before any work.
 void add_picture(CLI::App& command, const std::string& flag, std::string& path, const std::string& help);
+
+/// What `read` gives; its errors are about words on the command line, so they are wrong usage.
+template <class Read>
+decltype(auto) from_words(const Read& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
 
 /// A command with its description, an example for the end of its help, and what it does.
 struct CommandText {

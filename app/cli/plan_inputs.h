@@ -6,7 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "base/error.h"
+#include "frame.h"
 #include "plan/estimate.h"
 #include "spec/cluster.h"
 #include "spec/hf_config.h"
@@ -16,16 +16,6 @@
 /// What the commands of `plan` read from the command line, in one place. Each reader throws UsageError where the words
 /// themselves are wrong (a name that does not exist, a text of the wrong form) and Error where a file is.
 namespace filigree::cli {
-
-/// What `read` gives; its errors are about words on the command line, so they are wrong usage.
-template <class Read>
-auto from_words(const Read& read) {
-  try {
-    return read();
-  } catch (const Error& error) {
-    throw UsageError(error.what());
-  }
-}
 
 struct PlanInputs {
   std::string model, cluster;

@@ -38,7 +38,7 @@ HavokLorenzResult run_havok_lorenz(const HavokLorenzOptions& options) {
   const Vector x = lorenz_x(options.training + options.testing);
   const Dataset data{{"x"}, {}, 0.001, {{x.head(options.training)}}};
   const auto begin = std::chrono::steady_clock::now();
-  HavokLorenzResult result{identify_havok(data, options.havok)};
+  HavokLorenzResult result{identify_havok(data, options.havok), 0, {}, 0, {}, 0};
   result.fit_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const HavokModel& model = result.model;
   const Matrix training = model.delay_coordinates(x.head(options.training));

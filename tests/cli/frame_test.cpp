@@ -75,6 +75,8 @@ TEST(Frame, CompletionIsValidBashAndCompletes) {
   EXPECT_THAT(complete("filigree plan estimate --la", 3), HasSubstr("--layout"));
   EXPECT_THAT(complete("filigree plan estimate --model pangu", 4), HasSubstr("pangu-ultra-moe"));
   EXPECT_THAT(complete("filigree plan estimate --cluster h1", 4), HasSubstr("h100"));
+  EXPECT_THAT(complete("filigree dynamics simulate --system loren", 4), HasSubstr("lorenz96"));
+  EXPECT_EQ(complete("filigree dynamics fit --method sin", 4), "sindy\n");
 }
 
 struct Wrong {
@@ -84,8 +86,9 @@ struct Wrong {
 
 TEST(Frame, WrongUsageIsOneSentenceAndExitCodeTwo) {
   const std::vector<Wrong> cases{
-      {{}, "filigree: a command is missing (plan, version, completion); see filigree --help"},
-      {{"pln"}, "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, version, completion)"},
+      {{}, "filigree: a command is missing (plan, dynamics, version, completion); see filigree --help"},
+      {{"pln"},
+       "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, dynamics, version, completion)"},
       {{"plan", "estimat"},
        "filigree: plan: unknown command 'estimat'; did you mean 'estimate'? (commands: estimate, "},
       {{"plan", "estimate"}, "filigree: plan estimate: --model is required; see filigree plan estimate --help"},
