@@ -143,7 +143,7 @@ void StnnPublishedNetwork::assemble(const double* params, Pass& pass) const {
   }
   for (Index k = 0; k < n; ++k) {
     pass.first.row(k).head(n) = pass.w1.row(k);
-    pass.first.row(k).tail(n) = k % 2 == 0 ? pass.w1.row(k) : -pass.w1.row(k);
+    pass.first.row(k).tail(n) = (k % 2 == 0 ? 1.0 : -1.0) * pass.w1.row(k);
   }
   pass.diagonal = ConstVectorMap(params + at_.hat, 2 * n);
   if (improved()) {
