@@ -317,7 +317,8 @@ void StnnNetwork::jacobian(ParamsRef params, const Matrix& x, Matrix& y, Matrix&
 Json StnnNetwork::to_json() const {
   Json json = Json::object();
   json["type"] = "stnn";
-  for (const auto& [key, value] : filigree::to_json(shape_).items()) json[key] = value;
+  const Json shape = filigree::to_json(shape_);  // items() only refers to it
+  for (const auto& [key, value] : shape.items()) json[key] = value;
   return json;
 }
 

@@ -358,7 +358,8 @@ double StnnPublishedNetwork::bias_spread(ParamsRef params) const {
 Json StnnPublishedNetwork::to_json() const {
   Json json = Json::object();
   json["type"] = "stnn_published";
-  for (const auto& [key, value] : filigree::to_json(shape_).items()) json[key] = value;
+  const Json shape = filigree::to_json(shape_);  // items() only refers to it
+  for (const auto& [key, value] : shape.items()) json[key] = value;
   return json;
 }
 
