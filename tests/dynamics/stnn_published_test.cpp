@@ -45,6 +45,7 @@ TEST(StnnPublished, HasAsManyParametersAsReported) {
   EXPECT_EQ(parameters(2, 10, kPlain, 0), 94);
   EXPECT_EQ(parameters(2, 1024, kImproved, 1024), 13329);
   EXPECT_EQ(parameters(3, 1024, kImproved, 1024), 19484);
+  EXPECT_EQ(StnnPublishedNetwork({.size = 2, .blocks = 10}).operations(), 16 + 10 * 40 + 4);
 }
 
 /// The formula with every matrix written out.
