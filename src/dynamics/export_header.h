@@ -6,8 +6,8 @@
 
 namespace filigree::dynamics {
 
-/// A fitted network as one C++17 header that needs the standard library's <cmath> and <cstddef> alone: no allocation, no
-/// exceptions, all numbers in it. For what must run without this library, say on a controller.
+/// A fitted network as one C++17 header that needs <cmath> and <cstddef> alone: no allocation, no exceptions, all
+/// numbers in it. For what must run without this library, say on a controller.
 ///
 /// model: what a model of method "stnn" or "mlp" wrote with to_json()
 /// name:  of the namespace in the header

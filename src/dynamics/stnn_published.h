@@ -123,7 +123,7 @@ struct StnnPublishedOptions {
   bool layer_norm = false;
   double residual_scale = 1;
   bool normalise = true;  // the plain release trains on raw values, the improved one on normalised ones
-  /// Of the release's pendulum run. The plain release: 200 epochs of one-step losses, batch 128, a constant rate of 1e-3.
+  /// Of the release's pendulum run. Its plain form had 200 epochs of one-step losses, batch 128, a constant rate 1e-3.
   TrainingOptions training = {.optimiser = Optimiser::adam,
                               .epochs = 120,
                               .batch = 64,
