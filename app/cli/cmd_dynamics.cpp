@@ -13,6 +13,7 @@ void setup_dynamics(CLI::App& app) {
   setup_dynamics_fit(*dynamics);
   setup_dynamics_forecast(*dynamics);
   setup_dynamics_compare(*dynamics);
+  setup_dynamics_export(*dynamics);
 }
 
 }  // namespace filigree::cli

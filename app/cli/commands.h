@@ -19,6 +19,10 @@ void setup_plan_validate(CLI::App& plan);
 void setup_plan_calibrate(CLI::App& plan);
 void setup_plan_demo(CLI::App& plan);
 
+/// `filigree bench` and the commands below it.
+void setup_bench(CLI::App& app);
+void setup_bench_dynamics(CLI::App& bench);
+
 /// `filigree dynamics` and the commands below it.
 void setup_dynamics(CLI::App& app);
 void setup_dynamics_systems(CLI::App& dynamics);
@@ -27,5 +31,6 @@ void setup_dynamics_simulate(CLI::App& dynamics);
 void setup_dynamics_fit(CLI::App& dynamics);
 void setup_dynamics_forecast(CLI::App& dynamics);
 void setup_dynamics_compare(CLI::App& dynamics);
+void setup_dynamics_export(CLI::App& dynamics);
 
 }  // namespace filigree::cli

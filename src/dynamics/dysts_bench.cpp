@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "dynamics/metrics.h"
 
 namespace filigree::dynamics {
 
-DystsScore dysts_bench(const DystsSeries& context, const DystsSeries& truth, AutoOptions options) {
+DystsScore dysts_bench(const DystsSeries& context, const DystsSeries& truth, AutoOptions options, ProgressSink* sink) {
   DystsScore score;
   std::vector<double> values;
+  Progress progress(sink, static_cast<std::int64_t>(truth.size()), "series");
   for (const auto& [system, future] : truth) {
+    if (cancelled() && !values.empty()) break;
     const auto past = context.find(system);
     if (past == context.end()) fail("system {} has a truth but no context", system);
     if (future.size() < 2) fail("the truth of system {} has {} samples; at least 2 are needed", system, future.size());
@@ -24,10 +27,12 @@ DystsScore dysts_bench(const DystsSeries& context, const DystsSeries& truth, Aut
     const AutoCandidate& best = forecast.ranking.front();
     score.rows.push_back({system, value, best.method, best.settings, forecast.confidence.smape_median, took.count()});
     score.seconds += took.count();
-    score.mean += value / static_cast<double>(truth.size());
+    score.mean += value;
     values.push_back(value);
+    progress.advance();
   }
   if (values.empty()) fail("there is no system to score");
+  score.mean /= static_cast<double>(values.size());
   std::sort(values.begin(), values.end());
   score.median = 0.5 * (values[(values.size() - 1) / 2] + values[values.size() / 2]);
   return score;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "dynamics/auto_forecast.h"
 
 /// The univariate protocol of williamgilpin/dysts (release 0.86, benchmarks): fit to the context, forecast the samples of
@@ -27,8 +28,10 @@ struct DystsScore {
 using DystsSeries = std::map<std::string, std::vector<double>>;
 
 /// Scores auto_forecast() on every system of `truth`; nothing but its context is shown to it. The horizon is the length of
-/// the truth. Error where a system has no context, or its truth fewer than two samples.
-DystsScore dysts_bench(const DystsSeries& context, const DystsSeries& truth, AutoOptions options);
+/// the truth. When cancelled it stops early, with
+/// the systems so far. Error where a system has no context, or its truth fewer than two samples.
+DystsScore dysts_bench(const DystsSeries& context, const DystsSeries& truth, AutoOptions options,
+                       ProgressSink* progress = nullptr);
 
 /// Contexts and truths held back from longer series: their last `horizon` samples.
 /// Error for a series that is not longer than that.

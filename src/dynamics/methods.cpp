@@ -17,6 +17,7 @@
 #include "dynamics/polynomial_propagator.h"
 #include "dynamics/sindy.h"
 #include "dynamics/stnn.h"
+#include "dynamics/stnn_published.h"
 
 namespace filigree::dynamics {
 namespace {
@@ -149,6 +150,9 @@ std::vector<Method> make_methods() {
                             fit_neural_ode, load_neural_ode),
       row<StnnOptions>("stnn", "structured network of O(n log n) operations: separate Hankel-like blocks", fit_stnn,
                        load_stnn),
+      row<StnnPublishedOptions>("stnn_published",
+                                "the structured network as its co-author released it, improved form (LeviLingsch/StNN)",
+                                fit_stnn_published, load_stnn_published),
       row<LeadsModelOptions>("leads",
                              "shared field and one for each environment (Yin and others 2021); runs are environments",
                              fit_one_environment, load_leads),
@@ -233,6 +237,13 @@ Json parse_options(const Method& method, const std::vector<std::string>& words) 
 
 Json suited_options(const Method& method, Json options, const Dataset& data) {
   constexpr Eigen::Index kHistory = 16, kDelays = 100;
+  constexpr std::size_t kWindows = 512;
+  if (method.name == "stnn_published" && !data.runs.empty() && data.runs.size() < kWindows) {
+    Json& training = options["training"];
+    if (training.is_null() || (training.is_object() && !training.contains("windows_per_run"))) {
+      training["windows_per_run"] = kWindows / data.runs.size();
+    }
+  }
   if (data.dimension() != 1 || data.runs.empty()) return options;
   if (method.name == "mlp" && !options.contains("history")) options["history"] = kHistory;
   if (method.name == "dmd" && !options.contains("delays")) {

@@ -45,7 +45,8 @@ const Method& find_method(const std::string& name);
 Json parse_options(const Method& method, const std::vector<std::string>& words);
 
 /// The options, with a window of samples where only one coordinate is measured and they name none: 16 samples of history
-/// for the perceptron, 100 delays (a quarter of the samples at most) for dmd. What forecasts, fits and comparisons use.
+/// for the perceptron, 100 delays (a quarter of the samples at most) for dmd. Where there are few runs, the
+/// published structured network gets some 512 windows an epoch from them together. What forecasts, fits and comparisons use.
 Json suited_options(const Method& method, Json options, const Dataset& data);
 
 /// Reads what Model::to_json() of any method wrote, alone or inside a model file. `where` is named in messages.

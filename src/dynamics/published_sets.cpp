@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "dynamics/numpy_random.h"
 
 namespace filigree::dynamics {
@@ -57,7 +58,11 @@ AuthorSuite author_suite(const std::string& name, std::uint64_t seed) {
   fail("the author's suite has no set for {}; it has pendulum, duffing and forced-duffing", suite.system.name);
 }
 
-LeadsSets leads_lotka_volterra() {
+namespace {
+
+/// `start(environment, run)` gives where a run begins; run -1 is the training run.
+template <class Start>
+LeadsSets lotka_volterra_sets(const Start& start) {
   constexpr std::array<std::array<double, 2>, 10> rates{{{0.5, 0.5},
                                                          {0.25, 0.5},
                                                          {0.75, 0.5},
@@ -69,8 +74,7 @@ LeadsSets leads_lotka_volterra() {
                                                          {0.75, 0.75},
                                                          {1, 1}}};
   constexpr Eigen::Index samples = 20;
-  constexpr std::uint32_t largest = std::numeric_limits<std::int32_t>::max();
-  constexpr std::uint32_t tests = 32;
+  constexpr int tests = 32;
   IntegrateOptions tight;
   tight.relative = tight.absolute = 1e-12;
   const System base = find_system("lotka-volterra");
@@ -79,18 +83,38 @@ LeadsSets leads_lotka_volterra() {
   for (std::size_t i = 0; i < rates.size(); ++i) {
     const System system = with_parameters(base, {{"alpha", rates[i][0]}, {"gamma", rates[i][1]}});
     const Flow flow = system.flow();
-    const auto run = [&](std::uint32_t seed) {
-      NumpyLegacy random(seed);
-      Vector start(2);
-      for (double& value : start) value = random.random() + 1;
-      const Matrix states = integrate(flow, start, {0, 0.5, samples}, tight, system.name);
+    const auto run = [&](int number) {
+      const Matrix states = integrate(flow, start(i, number), {0, 0.5, samples}, tight, system.name);
       return Trajectory{states, {}, 0, static_cast<int>(i)};
     };
-    sets.train.runs.push_back(run(0));
-    for (std::uint32_t j = 0; j < tests; ++j) sets.test.runs.push_back(run(largest - j));
+    sets.train.runs.push_back(run(-1));
+    for (int j = 0; j < tests; ++j) sets.test.runs.push_back(run(j));
     sets.environments.push_back(system);
   }
   return sets;
+}
+
+}  // namespace
+
+LeadsSets leads_lotka_volterra() {
+  return lotka_volterra_sets([](std::size_t, int run) {
+    constexpr std::uint32_t largest = std::numeric_limits<std::int32_t>::max();
+    NumpyLegacy random(run < 0 ? 0 : largest - static_cast<std::uint32_t>(run));
+    Vector start(2);
+    for (double& value : start) value = random.random() + 1;
+    return start;
+  });
+}
+
+LeadsSets leads_lotka_volterra(std::uint64_t seed) {
+  const Random all(seed);
+  const Random training = all.fork(0);
+  return lotka_volterra_sets([&](std::size_t environment, int run) {
+    Random random = run < 0 ? training : all.fork(environment + 1).fork(static_cast<std::uint64_t>(run));
+    Vector start(2);
+    for (double& value : start) value = random.uniform(1, 2);
+    return start;
+  });
 }
 
 }  // namespace filigree::dynamics

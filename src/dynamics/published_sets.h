@@ -40,4 +40,7 @@ struct LeadsSets {
 
 LeadsSets leads_lotka_volterra();
 
+/// The same with starts of our own, uniform in [1, 2]² too.
+LeadsSets leads_lotka_volterra(std::uint64_t seed);
+
 }  // namespace filigree::dynamics

@@ -22,8 +22,8 @@ bool finite(const State& state) {
 
 }  // namespace
 
-Flow sample_flow(const Field& field, const Vector& start, const FlowOptions& options) {
-  Flow flow;
+SampledFlow sample_flow(const Field& field, const Vector& start, const FlowOptions& options) {
+  SampledFlow flow;
   flow.states.setConstant(options.steps, start.size(), std::numeric_limits<double>::quiet_NaN());
   State state(start.begin(), start.end());
   auto stepper = odeint::make_controlled<odeint::runge_kutta_dopri5<State>>(options.tolerance, options.tolerance);

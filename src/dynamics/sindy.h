@@ -110,7 +110,7 @@ class SindyModel : public Model {
   void set_coefficients(Matrix coefficients);
   void measure_cost(const Dataset& data);
   Matrix forecast_map(const Vector& start, Eigen::Index steps, const Matrix& controls) const;
-  Flow forecast_flow(const Vector& start, Eigen::Index steps, const Matrix& controls) const;
+  SampledFlow forecast_flow(const Vector& start, Eigen::Index steps, const Matrix& controls) const;
 
   std::vector<std::string> names_, control_names_;
   double dt_;

@@ -50,7 +50,7 @@ void SindyModel::measure_cost(const Dataset& data) {
   const Trajectory& run = data.runs.front();
   const Index steps = std::min<Index>(20, run.states.rows() - 1);
   const Matrix controls = data.num_controls() > 0 ? Matrix(run.controls.topRows(steps + 1)) : Matrix();
-  const Flow flow = forecast_flow(run.states.row(0).transpose(), steps, controls);
+  const SampledFlow flow = forecast_flow(run.states.row(0).transpose(), steps, controls);
   evaluations_ = static_cast<double>(flow.evaluations) / static_cast<double>(steps);
 }
 
@@ -98,7 +98,7 @@ Matrix SindyModel::forecast_map(const Vector& start, Index steps, const Matrix& 
   return states;
 }
 
-Flow SindyModel::forecast_flow(const Vector& start, Index steps, const Matrix& controls) const {
+SampledFlow SindyModel::forecast_flow(const Vector& start, Index steps, const Matrix& controls) const {
   const Index n = start.size();
   Vector inputs(n + controls.cols()), features(active_.front().size());
   const Field field = [&](const std::vector<double>& x, std::vector<double>& derivative, double t) {

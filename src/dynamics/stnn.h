@@ -16,7 +16,7 @@ struct StnnOptions {
   std::int64_t channels = 0;
   int blocks = 4;
   int layers = 2;
-  Bend bend = Bend::tanh;
+  Bend bend = Bend::sine;
   Factors factors = Factors::fourier;
   bool hankel_start = true;
   std::vector<double> gains = {};

@@ -44,8 +44,13 @@ struct StnnNetwork::Pass : Tape {
   Array v_re, v_im, g, w_re, w_im, dz;  // scratch, (samples, n)
   Array grad, dx, dy;                   // of backward and jacobian
   Index samples = -1;
+  bool whole = false;  // `kept` belongs to x
+
+  // One sample: (n) or n numbers of every block.
+  std::vector<double> shared, shared_re, shared_im, re, im, value, bent, scratch;
 
   void resize(Index lanes, const StnnNetwork& network);
+  void resize_single(const StnnNetwork& network);
 };
 
 void StnnNetwork::Pass::resize(Index lanes, const StnnNetwork& network) {
@@ -66,6 +71,14 @@ void StnnNetwork::Pass::resize(Index lanes, const StnnNetwork& network) {
   work.resize(count(2 * s.channels * lanes));
 }
 
+void StnnNetwork::Pass::resize_single(const StnnNetwork& network) {
+  if (!scratch.empty()) return;
+  const std::size_t n = count(network.shape_.channels), blocks = count(network.shape_.blocks);
+  for (std::vector<double>* one : {&shared, &shared_re, &shared_im}) one->resize(n);
+  for (std::vector<double>* all : {&re, &im, &value, &bent}) all->resize(n * blocks);
+  scratch.resize(network.skew_.work_size(blocks));
+}
+
 StnnNetwork::StnnNetwork(const StnnShape& shape, StnnStart start)
     : shape_(checked(shape)),
       skew_(count(shape.channels)),
@@ -80,11 +93,6 @@ StnnNetwork::StnnNetwork(const StnnShape& shape, StnnStart start)
   layout_.bias = layout_.readout + shape.outputs * blocks * n;
   layout_.linear = layout_.bias + shape.outputs;
   layout_.end = layout_.linear + shape.outputs * shape.inputs;
-}
-
-StnnNetwork::Weight StnnNetwork::weight(int layer, int block) const {
-  const Index begin = layout_.weights + (layer * shape_.blocks + block) * per_weight_, n = shape_.channels;
-  return {begin, begin + n, begin + 2 * n, begin + per_weight_ - n};
 }
 
 std::int64_t StnnNetwork::operations() const {
@@ -201,11 +209,72 @@ void StnnNetwork::run(const double* params, Pass& pass) const {
   }
 }
 
+/// pass.re, im = λ ⊙ u, block by block; u is shared by all blocks in the first layer.
+void StnnNetwork::scale_single(const double* params, Pass& pass, int layer) const {
+  const std::size_t n = count(shape_.channels), blocks = count(shape_.blocks);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const Weight w = weight(layer, static_cast<int>(b));
+    const double* __restrict lambda_re = params + w.re, * __restrict lambda_im = params + w.im;
+    for (std::size_t k = 0; k < n; ++k) {
+      const std::size_t at = k * blocks + b;
+      const double re = layer == 0 ? pass.shared_re[k] : pass.re[at];
+      const double im = layer == 0 ? pass.shared_im[k] : pass.im[at];
+      pass.re[at] = lambda_re[k] * re - lambda_im[k] * im;
+      pass.im[at] = lambda_re[k] * im + lambda_im[k] * re;
+    }
+  }
+}
+
+/// What run() does, for one sample: the blocks stand side by side in the lanes of the transforms, and nothing is kept.
+void StnnNetwork::run_single(const double* params, const double* x, double* y, Pass& pass) const {
+  const StnnShape& s = shape_;
+  const std::size_t n = count(s.channels), blocks = count(s.blocks), inputs = count(s.inputs);
+  for (std::size_t k = 0; k < n; ++k) {
+    double sum = s.lift ? params[count(layout_.lift_bias) + k] : k < inputs ? x[k] : 0;
+    for (std::size_t j = 0; s.lift && j < inputs; ++j) sum += params[count(layout_.lift) + k * inputs + j] * x[j];
+    pass.shared[k] = sum;
+  }
+  const structured::Split v{pass.re.data(), pass.im.data()};
+  double* __restrict value = pass.value.data();  // (n, blocks)
+  double* __restrict bent = pass.bent.data();    // (blocks, n)
+  for (int layer = 0; layer < s.layers; ++layer) {
+    if (layer == 0) {
+      skew_.analyse(pass.shared.data(), {pass.shared_re.data(), pass.shared_im.data()}, 1, pass.scratch.data());
+    } else {
+      for (std::size_t b = 0; b < blocks; ++b) {
+        for (std::size_t k = 0; k < n; ++k) value[k * blocks + b] = bent[b * n + k];
+      }
+      skew_.analyse(value, v, blocks, pass.scratch.data());
+    }
+    scale_single(params, pass, layer);
+    skew_.synthesise(v, value, blocks, pass.scratch.data());
+    for (std::size_t b = 0; b < blocks; ++b) {
+      const double* bias = params + weight(layer, static_cast<int>(b)).bias;
+      for (std::size_t k = 0; k < n; ++k) bent[b * n + k] = value[(n - 1 - k) * blocks + b] + bias[k];
+    }
+    bend(s.bend, bent, bent, n * blocks);
+  }
+  const Eigen::Map<const Vector> h(bent, s.blocks * s.channels), in(x, s.inputs);
+  for (Index o = 0; o < s.outputs; ++o) {
+    const Eigen::Map<const Vector> c(params + layout_.readout + o * h.size(), h.size());
+    const Eigen::Map<const Vector> linear(params + layout_.linear + o * s.inputs, s.inputs);
+    y[o] = params[layout_.bias + o] + linear.dot(in) + c.dot(h);
+  }
+}
+
 void StnnNetwork::forward(ParamsRef params, const Matrix& x, Matrix& y, Tape& tape) const {
   Pass& pass = static_cast<Pass&>(tape);
+  if (x.cols() == 1 && shape_.factors == Factors::fourier) {
+    pass.resize_single(*this);
+    pass.x = x.transpose().array();
+    pass.whole = false;
+    y.resize(shape_.outputs, 1);
+    return run_single(params.data(), pass.x.data(), y.data(), pass);
+  }
   pass.resize(x.cols(), *this);
   pass.x = x.transpose().array();
   run(params.data(), pass);
+  pass.whole = true;
   y = pass.y.matrix().transpose();
 }
 
@@ -287,6 +356,11 @@ void StnnNetwork::reverse(const double* params, Pass& pass, const Lanes& dy, Lan
 
 void StnnNetwork::backward(ParamsRef params, Tape& tape, const Matrix& dy, GradientRef dp, Matrix* dx) const {
   Pass& pass = static_cast<Pass&>(tape);
+  if (!pass.whole) {  // after the way of one sample
+    pass.resize(1, *this);
+    run(params.data(), pass);
+    pass.whole = true;
+  }
   pass.dy = dy.transpose().array();
   reverse(params.data(), pass, pass.dy, pass.grad, pass.dx);
   dp += pass.grad.matrix().colwise().sum().transpose();

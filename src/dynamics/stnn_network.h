@@ -83,7 +83,10 @@ class StnnNetwork : public Network {
     Eigen::Index end = 0;
   };
   const Layout& layout() const { return layout_; }
-  Weight weight(int layer, int block) const;
+  Weight weight(int layer, int block) const {
+    const Eigen::Index begin = layout_.weights + (layer * shape_.blocks + block) * per_weight_, n = shape_.channels;
+    return {begin, begin + n, begin + 2 * n, begin + per_weight_ - n};
+  }
 
   /// A Hankel operator's λ from its 2n - 1 numbers, written into the parameters.
   void set_hankel(Vector& params, const Weight& weight, const std::vector<double>& symbol) const;
@@ -92,6 +95,8 @@ class StnnNetwork : public Network {
   struct Pass;
   using Lanes = Eigen::ArrayXXd;  // (samples, numbers)
   void run(const double* params, Pass& pass) const;
+  void run_single(const double* params, const double* x, double* y, Pass& pass) const;
+  void scale_single(const double* params, Pass& pass, int layer) const;
   void operate(const double* params, Pass& pass, int layer, int block) const;
   void reverse(const double* params, Pass& pass, const Lanes& dy, Lanes& grad, Lanes& dx) const;
   void operate_back(const double* params, Pass& pass, int layer, int block, Lanes& grad) const;

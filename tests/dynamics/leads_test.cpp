@@ -111,12 +111,12 @@ TEST(LeadsOmega, Gradient) {
 }
 
 TEST(LeadsLotkaVolterra, SetsFollowTheProtocol) {
-  const LeadsSets sets = leads_lotka_volterra_sets(1);
-  ASSERT_EQ(sets.training.runs.size(), 10U);
+  const LeadsSets sets = leads_lotka_volterra(1);
+  ASSERT_EQ(sets.train.runs.size(), 10U);
   ASSERT_EQ(sets.test.runs.size(), 320U);
-  for (const Trajectory& run : sets.training.runs) {
+  for (const Trajectory& run : sets.train.runs) {
     EXPECT_EQ(run.states.rows(), 20);
-    EXPECT_EQ(run.states.row(0), sets.training.runs[0].states.row(0));
+    EXPECT_EQ(run.states.row(0), sets.train.runs[0].states.row(0));
   }
   EXPECT_NE(sets.test.runs[0].states.row(0), sets.test.runs[32].states.row(0));
   // δx − γ ln x + βy − α ln y does not change; here for (α, γ) = (0.5, 1).
@@ -128,7 +128,7 @@ TEST(LeadsLotkaVolterra, SetsFollowTheProtocol) {
 }
 
 TEST(FitLeads, SharedStructureRecoversLotkaVolterra) {
-  const LeadsSets sets = leads_lotka_volterra_sets(1);
+  const LeadsSets sets = leads_lotka_volterra(1);
   const LeadsOptions options = LeadsOptions::for_form(LeadsForm::low_rank_polynomial);
   const LeadsScore score = leads_lotka_volterra_score(sets, {options});
   EXPECT_EQ(score.parameters, 12 + 24 + 20);
@@ -136,7 +136,7 @@ TEST(FitLeads, SharedStructureRecoversLotkaVolterra) {
 }
 
 Dataset two_environments() {
-  Dataset data = leads_lotka_volterra_sets(2).training;
+  Dataset data = leads_lotka_volterra(2).train;
   data.runs.resize(2);
   return data;
 }

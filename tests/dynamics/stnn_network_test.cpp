@@ -73,6 +73,25 @@ TEST_P(Shapes, BackwardIsTheJacobianTransposed) {
   EXPECT_LE((dx.col(1) - jx.middleCols(2, 2) * dy.col(1)).norm(), 1e-12);
 }
 
+TEST_P(Shapes, OneSampleAloneGivesWhatItGivesAmongOthers) {
+  const StnnNetwork network(GetParam());
+  const Vector params = some_parameters(network);
+  std::srand(3);
+  const Matrix x = Matrix::Random(3, 4), dy = Matrix::Random(2, 1);
+  Matrix all, one, dx, dx_among;
+  const auto tape = network.make_tape();
+  network.forward(params, x, all, *tape);
+  Vector among = Vector::Zero(network.num_parameters()), alone = among;
+  Matrix wide = Matrix::Zero(2, 4);
+  wide.col(2) = dy;
+  network.backward(params, *tape, wide, among, &dx_among);
+  network.forward(params, x.col(2), one, *tape);
+  EXPECT_LE((one - all.col(2)).norm(), 1e-14 * all.norm());
+  network.backward(params, *tape, dy, alone, &dx);
+  EXPECT_LE((alone - among).norm(), 1e-13 * among.norm());
+  EXPECT_LE((dx - dx_among.col(2)).norm(), 1e-13 * dx.norm());
+}
+
 /// The network written with dense Hankel matrices.
 Vector dense_forward(const StnnNetwork& network, const Vector& params, const Vector& x) {
   const StnnShape& s = network.shape();

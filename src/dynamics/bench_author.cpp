@@ -1,0 +1,222 @@
+#include <array>
+#include <cmath>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "dynamics/author_bench.h"
+#include "dynamics/bench.h"
+#include "dynamics/bench_tools.h"
+#include "dynamics/mlp.h"
+#include "dynamics/polynomial_propagator.h"
+#include "dynamics/sindy.h"
+#include "dynamics/stnn.h"
+
+namespace filigree::dynamics {
+namespace {
+
+/// How the structured network is fitted to each system: sizes by what it may have at most, a tenth of the published
+/// perceptron's parameters (pendulum: a third). No setting depends on the test set.
+struct Task {
+  const char* system;  ///< of author_suite()
+  const char* key;     ///< of the published runs
+  const char* title;
+  int blocks;
+  int windows_per_run;  ///< in each step of Levenberg–Marquardt
+  double share;         ///< of the published perceptron's parameters that are allowed
+  bool beats_stnn;      ///< whether 20 times less error than the published StNN is aimed at
+};
+constexpr Task kTasks[] = {{"pendulum", "pendulum", "Pendulum", 2, 4, 1.0 / 3, true},
+                           {"duffing", "duffing", "Duffing", 8, 6, 0.1, true},
+                           {"forced-duffing", "forced_duffing", "Forced Duffing", 8, 6, 0.1, false}};
+
+struct PublishedRun {
+  std::int64_t parameters = 0;
+  double one_step = 0;
+  std::vector<double> rmse;
+};
+
+std::optional<PublishedRun> published_run(const Json& runs, const std::string& key, const std::vector<int>& horizons) {
+  if (!runs.is_object() || !runs.contains(key)) return std::nullopt;
+  const auto number = [&](const std::string& name) {
+    const Json& run = runs[key];
+    if (!run.is_object() || !run.contains(name) || !run[name].is_number()) {
+      fail("stnn_published_runs.json: {} has no number '{}'", key, name);
+    }
+    return run[name].get<double>();
+  };
+  PublishedRun run{static_cast<std::int64_t>(number("trainable_parameters")), number("test_one_step_mse"), {}};
+  for (const int horizon : horizons) run.rmse.push_back(number(fmt::format("test_rollout_rmse_h{}", horizon)));
+  return run;
+}
+
+/// The table of one system under construction, and the worst errors of the structured network over its seeds.
+struct TaskTable {
+  Table table;
+  std::vector<double> worst;
+  std::int64_t parameters = 0;
+};
+
+std::vector<std::string> header(const std::vector<int>& horizons) {
+  std::vector<std::string> names{"model", "parameters", "one-step MSE"};
+  for (const int horizon : horizons) names.push_back(fmt::format("RMSE to {}", horizon));
+  names.emplace_back("training s");
+  return names;
+}
+
+void add_row(Table& table, const std::string& name, std::int64_t parameters, double one_step,
+             const std::vector<double>& rmse, const std::string& seconds) {
+  std::vector<std::string> cells{name, text::with_thousands(parameters), bench_number(one_step)};
+  for (const double value : rmse) cells.push_back(bench_number(value));
+  cells.push_back(seconds);
+  table.row(std::move(cells));
+}
+
+TrainingOptions training(const Task& task, const BenchSettings& settings, int seed) {
+  TrainingOptions options;
+  options.epochs = settings.quick ? 10 : 150;
+  options.windows_per_run = task.windows_per_run;
+  options.validation_share = 0.04;
+  options.validation_horizon = 100;
+  options.threads = settings.threads;
+  options.seed = seed;
+  return options;
+}
+
+/// Fits, scores and adds a row. Returns the roll-out errors.
+template <class Fit>
+std::vector<double> measure(Table& table, Json& figures, const std::string& name, const AuthorSuite& suite,
+                            const Fit& fit, std::int64_t* parameters = nullptr) {
+  ModelPtr model;
+  const double seconds = seconds_of([&] { model = fit(); }, 1);
+  const AuthorScore score = score_author_suite(suite, *model);
+  add_row(table, name, model->cost().parameters, score.one_step_mse, score.rollout_rmse,
+          fmt::format("{:.1f}", seconds));
+  Json row;
+  row["model"] = name;
+  row["parameters"] = model->cost().parameters;
+  row["one_step_mse"] = score.one_step_mse;
+  row["rollout_rmse"] = score.rollout_rmse;
+  figures.push_back(std::move(row));
+  if (parameters != nullptr) *parameters = model->cost().parameters;
+  return score.rollout_rmse;
+}
+
+ModelPtr structured(const Task& task, const AuthorSuite& suite, const BenchSettings& settings, int seed) {
+  StnnOptions options;
+  options.channels = 16;
+  options.blocks = task.blocks;
+  options.layers = 1;
+  options.training = training(task, settings, seed);
+  return fit_stnn(suite.train, options, {.progress = settings.progress});
+}
+
+ModelPtr perceptron(const Task& task, const AuthorSuite& suite, const BenchSettings& settings, int seed) {
+  MlpOptions options;
+  options.hidden = task.blocks == 2 ? std::vector<Eigen::Index>{12, 12} : std::vector<Eigen::Index>{24, 24};
+  options.training = training(task, settings, seed);
+  return fit_mlp(suite.train, options, {.progress = settings.progress});
+}
+
+void add_targets(BenchPart& part, const Task& task, const TaskTable& own, const std::optional<PublishedRun>& mlp,
+                 const std::optional<PublishedRun>& stnn) {
+  const auto least_ratio = [&](const PublishedRun& other) {
+    double ratio = 1e300;
+    for (std::size_t k = 0; k < own.worst.size(); ++k) ratio = std::min(ratio, other.rmse[k] / own.worst[k]);
+    return ratio;
+  };
+  if (mlp) {
+    const auto allowed = static_cast<std::int64_t>(task.share * static_cast<double>(mlp->parameters));
+    const double ratio = least_ratio(*mlp);
+    part.targets.push_back(
+        {fmt::format("{}: StNN against the published perceptron at every horizon", task.title),
+         fmt::format("error ≤ 1 ×, parameters ≤ {}", text::with_thousands(allowed)),
+         fmt::format("1/{:.3g} at least, {} parameters", ratio, text::with_thousands(own.parameters)),
+         ratio >= 1 && own.parameters <= allowed});
+  }
+  if (stnn && task.beats_stnn) {
+    const double ratio = least_ratio(*stnn);
+    part.targets.push_back(
+        {fmt::format("{}: StNN against the published StNN at every horizon", task.title),
+         fmt::format("20 × less error, parameters ≤ {}", text::with_thousands(stnn->parameters)),
+         fmt::format("{:.3g} × less at least, {} parameters", ratio, text::with_thousands(own.parameters)),
+         ratio >= 20 && own.parameters <= stnn->parameters});
+  }
+}
+
+/// Which of the simpler methods do better, in a sentence; "" where none does.
+std::string simpler_sentence(const Task& task, const TaskTable& own,
+                             const std::vector<std::pair<std::string, double>>& others) {
+  std::vector<std::string> better;
+  for (const auto& [name, error] : others) {
+    if (error < own.worst.back()) better.push_back(fmt::format("{} ({})", name, bench_number(error)));
+  }
+  if (better.empty()) return "";
+  return fmt::format("{}: better than the worst structured network at the last horizon ({}): {}.", task.title,
+                     bench_number(own.worst.back()), text::join(better, ", "));
+}
+
+void bench_task(BenchPart& part, const Task& task, const Json& published, const BenchSettings& settings) {
+  AuthorSuite suite = author_suite(task.system);
+  if (settings.quick) {
+    suite.rollouts.resize(16);
+    suite.train.runs.resize(300);
+  }
+  TaskTable own{Table(header(suite.horizons)), std::vector<double>(suite.horizons.size(), 0.0)};
+  Json& figures = part.figures[task.key] = Json::array();
+  const int seeds = settings.quick ? 1 : settings.seeds;
+  for (int seed = 1; seed <= seeds && !cancelled(); ++seed) {
+    const std::vector<double> rmse = measure(
+        own.table, figures, fmt::format("structured network, seed {}", seed), suite,
+        [&] { return structured(task, suite, settings, seed); }, &own.parameters);
+    for (std::size_t k = 0; k < rmse.size(); ++k) {
+      own.worst[k] = std::isfinite(rmse[k]) ? std::max(own.worst[k], rmse[k]) : 1e300;
+    }
+  }
+  own.table.rule();
+  std::vector<std::pair<std::string, double>> others;
+  const auto other = [&](const std::string& name, const auto& fit) {
+    if (!cancelled()) others.emplace_back(name, measure(own.table, figures, name, suite, fit).back());
+  };
+  for (int seed = 1; seed <= seeds; ++seed) {
+    other(fmt::format("perceptron of this size, seed {}", seed),
+          [&] { return perceptron(task, suite, settings, seed); });
+  }
+  other("polynomial of degree 9", [&] { return fit_polynomial_propagator(suite.train, {.degree = 9}); });
+  other("SINDy, cubic library", [&] {
+    SindyOptions options;
+    options.library.degree = 3;
+    options.sparse.threshold = 0.05;
+    return fit_sindy(suite.train, options);
+  });
+  own.table.rule();
+  const auto mlp = published_run(published, fmt::format("{}_mlp", task.key), suite.horizons);
+  const auto stnn = published_run(published, fmt::format("{}_stnn", task.key), suite.horizons);
+  for (const auto& [name, run] : {std::pair{"perceptron, published", mlp}, std::pair{"StNN, published", stnn}}) {
+    if (run) add_row(own.table, name, run->parameters, run->one_step, run->rmse, "");
+  }
+  part.tables.push_back({std::string(task.title) + ":", own.table});
+  add_targets(part, task, own, mlp, stnn);
+  if (const std::string sentence = simpler_sentence(task, own, others); !sentence.empty())
+    part.notes.push_back(sentence);
+}
+
+}  // namespace
+
+BenchPart bench_author(const BenchSettings& settings) {
+  BenchPart part{"author", "The structured network on its co-author's benchmark"};
+  const Json published = load_json(settings.data / "stnn_published_runs.json");
+  for (const Task& task : kTasks) {
+    if (!cancelled()) bench_task(part, task, published, settings);
+  }
+  part.notes.push_back(
+      "Roll-outs of 128 test runs from one state, in physical units; the same initial states, counts and times as "
+      "published (LeviLingsch/StNN), integrated to 1e-10 and rounded to float32. The structured networks have n = 16 "
+      "channels, one layer of separate blocks, the sine, and 150 steps of Levenberg-Marquardt on one-step errors.");
+  return part;
+}
+
+}  // namespace filigree::dynamics

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <string>
+#include <vector>
+
+/// What the benchmarks share.
+namespace filigree::dynamics {
+
+/// Nanoseconds of one call: the least of several rounds, each long enough for the clock.
+template <class Work>
+double nanoseconds_of(const Work& work, double round_seconds = 0.02, int rounds = 7) {
+  using Clock = std::chrono::steady_clock;
+  const auto seconds = [&](long calls) {
+    const auto begin = Clock::now();
+    for (long i = 0; i < calls; ++i) work();
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  };
+  long calls = 1;
+  while (seconds(calls) < round_seconds / 4 && calls < (1L << 40)) calls *= 2;
+  calls *= 4;
+  double least = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < rounds; ++round) least = std::min(least, seconds(calls));
+  return 1e9 * least / static_cast<double>(calls);
+}
+
+/// Seconds of one call: the least of a few.
+template <class Work>
+double seconds_of(const Work& work, int rounds = 3) {
+  double least = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < rounds; ++round) {
+    const auto begin = std::chrono::steady_clock::now();
+    work();
+    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+  return least;
+}
+
+/// Three digits, as short as they go.
+std::string bench_number(double value);
+
+/// The middle of the values.
+double median_of(std::vector<double> values);
+
+}  // namespace filigree::dynamics
