@@ -76,7 +76,8 @@ void run(const Options& options) {
     return emit(options.output, json);
   }
   const Table targets = dynamics::target_table(parts);
-  const std::string text = options.markdown ? targets.markdown() : targets.text();
+  std::string text;
+  if (targets.num_rows() > 0) text = options.markdown ? targets.markdown() : targets.text();
   emit(options.output, at_once ? all + text : text);
 }
 

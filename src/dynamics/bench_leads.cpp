@@ -60,9 +60,8 @@ BenchPart bench_leads(const BenchSettings& settings) {
        "The truth is integrated to 1e-12, that of the publication with RK45 at its default 1e-3.",
        table});
   part.notes.push_back(
-      "The first two forms know that the field is a polynomial, which the published perceptrons do not: they win by "
-      "that. "
-      "Perceptrons of ours are near the published figure or worse, and do not reach the target.");
+      "The first two forms know that the field is a polynomial, which the published perceptrons do not; without that "
+      "knowledge, see the last form.");
   part.targets = {{"LEADS' Lotka-Volterra, test MSE, worst of the sets (knows that the field is polynomial)", "≤ 1e-4",
                    bench_number(worst), worst <= kWanted}};
   return part;

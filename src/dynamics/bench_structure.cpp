@@ -49,8 +49,8 @@ SizeRow measure(Eigen::Index n) {
 
 BenchPart bench_structure(const BenchSettings& settings) {
   BenchPart part{"structure", "A structured layer against a dense one"};
-  Table table({"n", "parameters", "dense parameters", "operations", "operations / (n log2 n)", "dense operations", "ns", "dense (Eigen), ns",
-               "dense / structured", "difference"});
+  Table table({"n", "parameters", "dense parameters", "operations", "operations / (n log2 n)", "dense operations", "ns",
+               "dense (Eigen), ns", "dense / structured", "difference"});
   const Eigen::Index largest = settings.quick ? 512 : 4096;
   Eigen::Index crossing = 0;
   double least = 1e300, most = 0;

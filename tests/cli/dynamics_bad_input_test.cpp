@@ -151,6 +151,23 @@ TEST_F(DynamicsBadInput, ModelFiles) {
                  "was fitted to the columns x, y, z, but");
 }
 
+TEST_F(DynamicsBadInput, ExportsThatCannotBe) {
+  const std::string dmd = folder_.path("dmd.json"), mlp = folder_.path("mlp.json"), series = folder_.path("wave.csv");
+  folder_.write("wave.csv", wave(80));
+  ASSERT_EQ(run({"dynamics", "fit", "--input", series, "--method", "dmd", "--output", dmd}).code, 0);
+  ASSERT_EQ(run({"dynamics", "fit", "--input", series, "--method", "mlp", "--set", "hidden=2,training.epochs=1",
+                 "--output", mlp})
+                .code,
+            0);
+  const std::string header = folder_.path("model.h");
+  expect_failure({"export", "--model", dmd, "--output", header}, 1,
+                 "a model of method 'dmd' cannot be exported; stnn and mlp can");
+  expect_failure({"export", "--model", mlp, "--name", "double", "--output", header}, 1,
+                 "'double' cannot be a namespace, because C++ uses this word; take another name");
+  expect_failure({"export", "--model", folder_.path("none.json")}, 1, "none.json");
+  expect_failure({"export"}, 2, "--model is required");
+}
+
 TEST_F(DynamicsBadInput, ComparisonsThatCannotBe) {
   const std::string series = folder_.write("wave.csv", wave(40));
   expect_failure(

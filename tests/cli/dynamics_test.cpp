@@ -203,6 +203,22 @@ TEST_F(Dynamics, FitOfASystemForScripts) {
   EXPECT_EQ(json["samples"], 300);
 }
 
+TEST_F(Dynamics, ExportWritesAHeader) {
+  const std::string model = folder_.path("small-model.json"), header = folder_.path("wave.h");
+  ASSERT_EQ(run(dynamics({"fit", "--input", lorenz(300), "--method", "stnn", "--set", "channels=4,blocks=2,layers=1",
+                          "--set", "training.epochs=3", "--output", model}))
+                .code,
+            0);
+  const Ran written = run(dynamics({"export", "--model", model, "--output", header}));
+  EXPECT_EQ(written.code, 0) << written.err;
+  EXPECT_EQ(written.err, "wrote " + header + "\n");
+  EXPECT_THAT(read_file(header), HasSubstr("namespace wave {"));
+  const Ran printed = run(dynamics({"export", "--model", model}));
+  EXPECT_THAT(printed.out, HasSubstr("namespace small_model {"));
+  const Ran named = run(dynamics({"export", "--model", model, "--name", "plant"}));
+  EXPECT_THAT(named.out, HasSubstr("namespace plant {"));
+}
+
 TEST_F(Dynamics, CompareTellsWhoIsBest) {
   const std::string plots = folder_.path("plots");
   const Ran ran = run(dynamics({"compare", "--system", "lorenz", "--samples", "1000", "--methods",
