@@ -33,13 +33,13 @@ constexpr Task kTasks[] = {{"pendulum", "pendulum", "Pendulum", 2, 4, 1.0 / 3, t
                            {"duffing", "duffing", "Duffing", 8, 6, 0.1, true},
                            {"forced-duffing", "forced_duffing", "Forced Duffing", 8, 6, 0.1, false}};
 
-struct PublishedRun {
+struct Result {
   std::int64_t parameters = 0;
   double one_step = 0;
   std::vector<double> rmse;
 };
 
-std::optional<PublishedRun> published_run(const Json& runs, const std::string& key, const std::vector<int>& horizons) {
+std::optional<Result> published_run(const Json& runs, const std::string& key, const std::vector<int>& horizons) {
   if (!runs.is_object() || !runs.contains(key)) return std::nullopt;
   const auto number = [&](const std::string& name) {
     const Json& run = runs[key];
@@ -48,16 +48,18 @@ std::optional<PublishedRun> published_run(const Json& runs, const std::string& k
     }
     return run[name].get<double>();
   };
-  PublishedRun run{static_cast<std::int64_t>(number("trainable_parameters")), number("test_one_step_mse"), {}};
+  Result run{static_cast<std::int64_t>(number("trainable_parameters")), number("test_one_step_mse"), {}};
   for (const int horizon : horizons) run.rmse.push_back(number(fmt::format("test_rollout_rmse_h{}", horizon)));
   return run;
 }
 
-/// The table of one system under construction, and the worst errors of the structured network over its seeds.
+/// One system under construction, and the worst errors of the structured network over its seeds.
 struct TaskTable {
+  const AuthorSuite& suite;
   Table table;
   std::vector<double> worst;
   std::int64_t parameters = 0;
+  Json figures = Json::array();
 };
 
 std::vector<std::string> header(const std::vector<int>& horizons) {
@@ -67,10 +69,9 @@ std::vector<std::string> header(const std::vector<int>& horizons) {
   return names;
 }
 
-void add_row(Table& table, const std::string& name, std::int64_t parameters, double one_step,
-             const std::vector<double>& rmse, const std::string& seconds) {
-  std::vector<std::string> cells{name, text::with_thousands(parameters), bench_number(one_step)};
-  for (const double value : rmse) cells.push_back(bench_number(value));
+void add_row(Table& table, const std::string& name, const Result& result, const std::string& seconds) {
+  std::vector<std::string> cells{name, text::with_thousands(result.parameters), bench_number(result.one_step)};
+  for (const double value : result.rmse) cells.push_back(bench_number(value));
   cells.push_back(seconds);
   table.row(std::move(cells));
 }
@@ -86,23 +87,21 @@ TrainingOptions training(const Task& task, const BenchSettings& settings, int se
   return options;
 }
 
-/// Fits, scores and adds a row. Returns the roll-out errors.
+/// Fits, scores and adds a row.
 template <class Fit>
-std::vector<double> measure(Table& table, Json& figures, const std::string& name, const AuthorSuite& suite,
-                            const Fit& fit, std::int64_t* parameters = nullptr) {
+Result measure(TaskTable& own, const std::string& name, const Fit& fit) {
   ModelPtr model;
   const double seconds = seconds_of([&] { model = fit(); }, 1);
-  const AuthorScore score = score_author_suite(suite, *model);
-  add_row(table, name, model->cost().parameters, score.one_step_mse, score.rollout_rmse,
-          fmt::format("{:.1f}", seconds));
+  AuthorScore score = score_author_suite(own.suite, *model);
+  const Result result{model->cost().parameters, score.one_step_mse, std::move(score.rollout_rmse)};
+  add_row(own.table, name, result, fmt::format("{:.1f}", seconds));
   Json row;
   row["model"] = name;
-  row["parameters"] = model->cost().parameters;
-  row["one_step_mse"] = score.one_step_mse;
-  row["rollout_rmse"] = score.rollout_rmse;
-  figures.push_back(std::move(row));
-  if (parameters != nullptr) *parameters = model->cost().parameters;
-  return score.rollout_rmse;
+  row["parameters"] = result.parameters;
+  row["one_step_mse"] = result.one_step;
+  row["rollout_rmse"] = result.rmse;
+  own.figures.push_back(std::move(row));
+  return result;
 }
 
 ModelPtr structured(const Task& task, const AuthorSuite& suite, const BenchSettings& settings, int seed) {
@@ -121,9 +120,9 @@ ModelPtr perceptron(const Task& task, const AuthorSuite& suite, const BenchSetti
   return fit_mlp(suite.train, options, {.progress = settings.progress});
 }
 
-void add_targets(BenchPart& part, const Task& task, const TaskTable& own, const std::optional<PublishedRun>& mlp,
-                 const std::optional<PublishedRun>& stnn) {
-  const auto worst_ratio = [&](const PublishedRun& other) {
+void add_targets(BenchPart& part, const Task& task, const TaskTable& own, const std::optional<Result>& mlp,
+                 const std::optional<Result>& stnn) {
+  const auto worst_ratio = [&](const Result& other) {
     double ratio = 0;
     for (std::size_t k = 0; k < own.worst.size(); ++k) ratio = std::max(ratio, own.worst[k] / other.rmse[k]);
     return ratio;
@@ -164,21 +163,20 @@ void bench_task(BenchPart& part, const Task& task, const Json& published, const 
     suite.rollouts.resize(16);
     suite.train.runs.resize(300);
   }
-  TaskTable own{Table(header(suite.horizons)), std::vector<double>(suite.horizons.size(), 0.0)};
-  Json& figures = part.figures[task.key] = Json::array();
+  TaskTable own{suite, Table(header(suite.horizons)), std::vector<double>(suite.horizons.size(), 0.0)};
   const int seeds = settings.quick ? 1 : settings.seeds;
   for (int seed = 1; seed <= seeds && !cancelled(); ++seed) {
-    const std::vector<double> rmse = measure(
-        own.table, figures, fmt::format("structured network, seed {}", seed), suite,
-        [&] { return structured(task, suite, settings, seed); }, &own.parameters);
-    for (std::size_t k = 0; k < rmse.size(); ++k) {
-      own.worst[k] = std::isfinite(rmse[k]) ? std::max(own.worst[k], rmse[k]) : 1e300;
+    const Result result = measure(own, fmt::format("structured network, seed {}", seed),
+                                  [&] { return structured(task, suite, settings, seed); });
+    own.parameters = result.parameters;
+    for (std::size_t k = 0; k < result.rmse.size(); ++k) {
+      own.worst[k] = std::isfinite(result.rmse[k]) ? std::max(own.worst[k], result.rmse[k]) : 1e300;
     }
   }
   own.table.rule();
   std::vector<std::pair<std::string, double>> others;
   const auto other = [&](const std::string& name, const auto& fit) {
-    if (!cancelled()) others.emplace_back(name, measure(own.table, figures, name, suite, fit).back());
+    if (!cancelled()) others.emplace_back(name, measure(own, name, fit).rmse.back());
   };
   for (int seed = 1; seed <= seeds; ++seed) {
     other(fmt::format("perceptron of this size, seed {}", seed),
@@ -198,9 +196,10 @@ void bench_task(BenchPart& part, const Task& task, const Json& published, const 
   const auto mlp = published_run(published, fmt::format("{}_mlp", task.key), suite.horizons);
   const auto stnn = published_run(published, fmt::format("{}_stnn", task.key), suite.horizons);
   for (const auto& [name, run] : {std::pair{"perceptron, published", mlp}, std::pair{"StNN, published", stnn}}) {
-    if (run) add_row(own.table, name, run->parameters, run->one_step, run->rmse, "");
+    if (run) add_row(own.table, name, *run, "");
   }
   part.tables.push_back({std::string(task.title) + ":", own.table});
+  part.figures[task.key] = std::move(own.figures);
   add_targets(part, task, own, mlp, stnn);
   if (const std::string sentence = simpler_sentence(task, own, others); !sentence.empty())
     part.notes.push_back(sentence);
