@@ -14,6 +14,7 @@ void setup_dynamics(CLI::App& app) {
   setup_dynamics_forecast(*dynamics);
   setup_dynamics_compare(*dynamics);
   setup_dynamics_export(*dynamics);
+  setup_dynamics_demo(*dynamics);
 }
 
 }  // namespace filigree::cli

@@ -19,6 +19,9 @@ void setup_plan_validate(CLI::App& plan);
 void setup_plan_calibrate(CLI::App& plan);
 void setup_plan_demo(CLI::App& plan);
 
+/// `filigree demo`: all parts below on one page.
+void setup_demo(CLI::App& app);
+
 /// `filigree bench` and the commands below it.
 void setup_bench(CLI::App& app);
 void setup_bench_dynamics(CLI::App& bench);
@@ -31,6 +34,7 @@ void setup_dynamics_simulate(CLI::App& dynamics);
 void setup_dynamics_fit(CLI::App& dynamics);
 void setup_dynamics_forecast(CLI::App& dynamics);
 void setup_dynamics_compare(CLI::App& dynamics);
+void setup_dynamics_demo(CLI::App& dynamics);
 void setup_dynamics_export(CLI::App& dynamics);
 
 }  // namespace filigree::cli

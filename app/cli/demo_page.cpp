@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "base/build_info.h"
 #include "base/html.h"
 #include "base/text.h"
 #include "plan/report.h"
@@ -23,7 +22,7 @@ struct Writer {
   const Demo& demo;
   const std::vector<DemoFile>& files;
   const fs::path& folder;
-  Html page;
+  Html& page;
 
   void picture(const std::string& name) {
     for (const DemoFile& file : files) {
@@ -259,10 +258,8 @@ Table outcome_table(const plan::SearchCounts& counts) {
   return table;
 }
 
-void write_demo_page(const Demo& demo, const std::vector<DemoFile>& files, const fs::path& folder) {
-  Writer out{
-      demo, files, folder,
-      Html(demo.title(), fmt::format("planned with filigree {} in {:.1f} s", build_info::version, demo.seconds))};
+void add_demo(Html& page, const Demo& demo, const std::vector<DemoFile>& files, const fs::path& folder) {
+  Writer out{demo, files, folder, page};
   add_summary(out);
   add_ablation(out);
   add_step(out);
@@ -270,7 +267,6 @@ void write_demo_page(const Demo& demo, const std::vector<DemoFile>& files, const
   add_shapes(out);
   add_validation(out);
   add_commands(out);
-  out.page.write(folder / "index.html");
 }
 
 }  // namespace filigree::cli

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/html.h"
 #include "base/table.h"
 #include "demo.h"
 
@@ -15,7 +16,7 @@ Table best_table(const Demo& demo);
 /// What became of all combinations.
 Table outcome_table(const plan::SearchCounts& counts);
 
-/// Writes folder/index.html with every picture among `files`, which stand in the folder already, embedded.
-void write_demo_page(const Demo& demo, const std::vector<DemoFile>& files, const std::filesystem::path& folder);
+/// Adds the planner's demonstration to the page; the pictures among `files` stand in the folder already.
+void add_demo(Html& page, const Demo& demo, const std::vector<DemoFile>& files, const std::filesystem::path& folder);
 
 }  // namespace filigree::cli

@@ -17,12 +17,13 @@ body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-
 main{max-width:1040px;margin:0 auto;padding:40px 24px 72px}
 h1{font-size:1.9rem;line-height:1.2;margin:0}
 h2{font-size:1.3rem;margin:2.4em 0 .6em;padding-top:.8em;border-top:1px solid var(--line)}
+h2.part{font-size:1.6rem;margin-top:3em;border-top:3px solid var(--mark)}
 h3{font-size:1.05rem;margin:1.6em 0 .4em}
 p{max-width:72ch;margin:.6em 0}
 a{color:var(--mark);text-decoration:none}a:hover{text-decoration:underline}
 .subtitle,figcaption,.caption,.cards small{color:var(--dim)}
 .subtitle{margin:.4em 0 0}
-nav{margin:1.2em 0 0;display:flex;flex-wrap:wrap;gap:.3em 1.2em;font-size:.92rem}
+nav{margin:1.2em 0 0;display:flex;flex-wrap:wrap;gap:.3em 1.2em;font-size:.92rem}nav a.part{flex-basis:100%;font-weight:600;margin-top:.4em}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:12px;margin:1.4em 0}
 .cards>div{background:var(--soft);border:1px solid var(--line);border-radius:10px;padding:14px 16px}
 .cards span,.cards small{display:block;font-size:.85rem}.cards span{color:var(--dim)}
@@ -31,7 +32,7 @@ nav{margin:1.2em 0 0;display:flex;flex-wrap:wrap;gap:.3em 1.2em;font-size:.92rem
 table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
 th,td{padding:6px 14px 6px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 th{font-weight:600;white-space:nowrap;border-bottom-width:2px}
-th.num,td.num{text-align:right}
+th.num,td.num{text-align:right}td.num{white-space:nowrap}
 .caption{font-size:.88rem;margin:0 0 .4em}
 pre{background:var(--soft);border:1px solid var(--line);border-radius:8px;padding:12px 16px;overflow-x:auto;font:13px/1.5 ui-monospace,"Liberation Mono",Menlo,Consolas,monospace}
 figure{margin:1.2em 0}figcaption{font-size:.9rem;margin-top:.5em;max-width:80ch}
@@ -96,8 +97,14 @@ std::string base64(std::string_view bytes) {
 
 Html::Html(std::string title, std::string subtitle) : title_(std::move(title)), subtitle_(std::move(subtitle)) {}
 
+Html& Html::part(std::string_view heading) {
+  headings_.push_back({std::string(heading), true});
+  body_ += fmt::format("<h2 class=\"part\" id=\"section-{}\">{}</h2>\n", headings_.size(), escape_html(heading));
+  return *this;
+}
+
 Html& Html::section(std::string_view heading) {
-  headings_.emplace_back(heading);
+  headings_.push_back({std::string(heading), false});
   body_ += fmt::format("<h2 id=\"section-{}\">{}</h2>\n", headings_.size(), escape_html(heading));
   return *this;
 }
@@ -162,7 +169,8 @@ std::string Html::text() const {
   if (headings_.size() >= kContentsFrom) {
     head += "<nav>";
     for (std::size_t i = 0; i < headings_.size(); ++i) {
-      head += fmt::format("<a href=\"#section-{}\">{}</a>", i + 1, escape_html(headings_[i]));
+      head += fmt::format("<a{} href=\"#section-{}\">{}</a>", headings_[i].part ? " class=\"part\"" : "", i + 1,
+                          escape_html(headings_[i].text));
     }
     head += "</nav>\n";
   }

@@ -34,6 +34,9 @@ class Html {
  public:
   explicit Html(std::string title, std::string subtitle = "");
 
+  /// A heading above sections, on a page about several things.
+  Html& part(std::string_view heading);
+
   /// A heading; from three on, the page has a list of contents.
   Html& section(std::string_view heading);
   Html& subsection(std::string_view heading);
@@ -60,7 +63,11 @@ class Html {
  private:
   std::string title_;
   std::string subtitle_;
-  std::vector<std::string> headings_;
+  struct Heading {
+    std::string text;
+    bool part = false;
+  };
+  std::vector<Heading> headings_;
   std::string body_;
 };
 

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/plot.h"
 #include "base/progress.h"
+#include "base/table.h"
 #include "dynamics/model.h"
 #include "dynamics/simulate.h"
 
@@ -91,6 +92,12 @@ std::vector<const ComparedMethod*> best_first(const Comparison& comparison);
 /// What the figures say, in sentences: the best method of each column, and where a simpler method does better than a
 /// network.
 std::vector<std::string> findings(const Comparison& comparison);
+
+/// The methods with forecasts and those without, a row each.
+Table comparison_table(const Comparison& comparison);
+
+/// Why methods have no forecasts, then findings().
+std::vector<std::string> comparison_remarks(const Comparison& comparison);
 
 std::string comparison_text(const Comparison& comparison);
 Json comparison_json(const Comparison& comparison);

@@ -152,31 +152,6 @@ void structured_findings(const Comparison& comparison, const Rows& ordered, std:
                             main_score_text(comparison, row), size_text(row)));
 }
 
-Table comparison_table(const Comparison& comparison) {
-  std::vector<std::string> header{"method"};
-  for (const Column& column : quality_columns(comparison)) header.push_back(column.name);
-  header.back() += ", " + valid_unit(comparison);
-  for (const char* name : {"parameters", "operations/step", "training s", "ns/step"}) header.emplace_back(name);
-  Table table(header);
-  for (const ComparedMethod& row : comparison.rows) {
-    std::vector<std::string> cells{row.name};
-    if (row.reason.empty()) {
-      for (const Column& column : quality_columns(comparison)) cells.push_back(number(column.value(row, column.index)));
-      cells.back() = valid_text(comparison, row);
-    } else {
-      cells.resize(header.size() - 4, "-");
-    }
-    const bool fitted = row.cost.parameters > 0;
-    cells.push_back(fitted ? text::with_thousands(row.cost.parameters) : "-");
-    cells.push_back(fitted ? text::with_thousands(row.cost.operations) : "-");
-    cells.push_back(fitted ? number(row.training_seconds) : "-");
-    cells.push_back(row.reason.empty() ? number(std::round(row.step_nanoseconds)) : "-");
-    table.row(std::move(cells));
-  }
-  for (std::size_t i = 1; i < header.size(); ++i) table.align(i, Align::right);
-  return table;
-}
-
 Series curve(std::string name, std::vector<double> x, std::vector<double> y) {
   Series series;
   series.name = std::move(name);
@@ -265,6 +240,44 @@ std::vector<std::string> findings(const Comparison& comparison) {
   return out;
 }
 
+Table comparison_table(const Comparison& comparison) {
+  std::vector<std::string> header{"method"};
+  for (const Column& column : quality_columns(comparison)) header.push_back(column.name);
+  header.back() += ", " + valid_unit(comparison);
+  for (const char* name : {"parameters", "operations/step", "training s", "ns/step"}) header.emplace_back(name);
+  Table table(header);
+  for (const ComparedMethod& row : comparison.rows) {
+    std::vector<std::string> cells{row.name};
+    if (row.reason.empty()) {
+      for (const Column& column : quality_columns(comparison)) cells.push_back(number(column.value(row, column.index)));
+      cells.back() = valid_text(comparison, row);
+    } else {
+      cells.resize(header.size() - 4, "-");
+    }
+    const bool fitted = row.cost.parameters > 0;
+    cells.push_back(fitted ? text::with_thousands(row.cost.parameters) : "-");
+    cells.push_back(fitted ? text::with_thousands(row.cost.operations) : "-");
+    cells.push_back(fitted ? number(row.training_seconds) : "-");
+    cells.push_back(row.reason.empty() ? number(std::round(row.step_nanoseconds)) : "-");
+    table.row(std::move(cells));
+  }
+  for (std::size_t i = 1; i < header.size(); ++i) table.align(i, Align::right);
+  return table;
+}
+
+std::vector<std::string> comparison_remarks(const Comparison& comparison) {
+  std::vector<std::string> lines;
+  for (const ComparedMethod& row : comparison.rows) {
+    if (!row.reason.empty()) lines.push_back(fmt::format("{} has no forecasts: {}.", row.name, row.reason));
+    if (row.diverged > 0) {
+      lines.push_back(
+          fmt::format("{}: {} of {} roll-outs left all bounds.", row.name, row.diverged, comparison.windows));
+    }
+  }
+  for (std::string& line : findings(comparison)) lines.push_back(std::move(line));
+  return lines;
+}
+
 std::string comparison_text(const Comparison& comparison) {
   std::string text =
       fmt::format("{}: learned from {} samples in {} run{}, {:.6g} apart; tested by {} roll-outs of {} samples",
@@ -277,13 +290,7 @@ std::string comparison_text(const Comparison& comparison) {
       ".\nErrors are in standard deviations of each coordinate; a forecast is valid until its error reaches {}.\n\n",
       comparison.limit);
   text += comparison_table(comparison).text() + "\n";
-  for (const ComparedMethod& row : comparison.rows) {
-    if (!row.reason.empty()) text += fmt::format("{} has no forecasts: {}.\n", row.name, row.reason);
-    if (row.diverged > 0) {
-      text += fmt::format("{}: {} of {} roll-outs left all bounds.\n", row.name, row.diverged, comparison.windows);
-    }
-  }
-  for (const std::string& line : findings(comparison)) text += line + "\n";
+  for (const std::string& line : comparison_remarks(comparison)) text += line + "\n";
   return text;
 }
 

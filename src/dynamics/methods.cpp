@@ -137,7 +137,7 @@ std::vector<Method> make_methods() {
                                   "next-generation reservoir: polynomials of delay vectors by ridge regression "
                                   "(Gauthier and others 2021)",
                                   fit_delay_polynomial, load_delay_polynomial),
-      row<PolynomialPropagatorOptions>("polynomial-propagator",
+      row<PolynomialPropagatorOptions>("polynomial_propagator",
                                        "polynomial of the present sample by QR (after arXiv 2507.09652)",
                                        fit_polynomial_propagator, load_polynomial_propagator),
       row<SindyOptions>("sindy", "sparse equations by thresholded least squares, PySINDy's form by default", fit_sindy,

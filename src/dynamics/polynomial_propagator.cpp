@@ -22,7 +22,7 @@ struct Stored {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
-    v.required("method", self.method, "polynomial-propagator");
+    v.required("method", self.method, "polynomial_propagator");
     v.required("degree", self.degree, "total degree", between(1, 30));
     v.required("increments", self.increments, "whether the polynomial is the increment");
     v.required("controls", self.controls, "inputs that are controls", non_negative);
@@ -37,7 +37,7 @@ class PolynomialPropagator : public Model {
   PolynomialPropagator(PolynomialBasis basis, Matrix coefficients, bool increments)
       : basis_(std::move(basis)), coefficients_(std::move(coefficients)), increments_(increments) {}
 
-  std::string method() const override { return "polynomial-propagator"; }
+  std::string method() const override { return "polynomial_propagator"; }
 
   Matrix forecast(const Matrix& past, Eigen::Index steps, const Matrix& controls) const override {
     const Eigen::Index size = dimension();

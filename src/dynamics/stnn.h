@@ -15,7 +15,7 @@ struct StnnOptions {
   std::int64_t history = 0;
   std::int64_t channels = 0;
   int blocks = 4;
-  int layers = 2;
+  int layers = 1;
   Bend bend = Bend::sine;
   Factors factors = Factors::fourier;
   bool hankel_start = true;

@@ -70,6 +70,14 @@ TEST(Html, ListsItsContentsFromThreeSectionsOn) {
                                      "<a href=\"#section-3\">D</a></nav>"));
 }
 
+TEST(Html, PartsStandAboveSections) {
+  Html page("x");
+  page.part("First").section("A").part("Second");
+  EXPECT_THAT(page.text(), HasSubstr("<h2 class=\"part\" id=\"section-1\">First</h2>\n<h2 id=\"section-2\">A</h2>"));
+  EXPECT_THAT(page.text(), HasSubstr("<nav><a class=\"part\" href=\"#section-1\">First</a><a href=\"#section-2\">A</a>"
+                                     "<a class=\"part\" href=\"#section-3\">Second</a></nav>"));
+}
+
 TEST(Html, EmbedsPictures) {
   const std::string base = testing::TempDir() + "filigree_html_test";
   for (const auto& [ending, type] : std::vector<std::pair<std::string, std::string>>{

@@ -111,6 +111,21 @@ TEST(PlanDemo, WritesTheReport) {
   expect_no_more(report);
 }
 
+TEST(DynamicsDemo, WritesTheReport) {
+  const Folder folder;
+  const Report report{run({"dynamics", "demo", "--output", folder.path("out")}), folder};
+  ASSERT_EQ(report.ran.code, 0) << report.ran.err;
+  EXPECT_THAT(report.ran.out, AllOf(HasSubstr("lorenz: learned from 3,000 samples"), HasSubstr("stnn_published"),
+                                    HasSubstr("x alone: 1000 samples, the next 200 forecast by method auto")));
+  for (const char* name : {"lorenz-phase", "lorenz-rollout", "lorenz-growth", "lorenz-forecast"}) {
+    EXPECT_TRUE(read_file(report.path(std::string(name) + ".png")).starts_with("\x89PNG")) << name;
+  }
+  const std::string page = report.page();
+  EXPECT_THAT(page, AllOf(HasSubstr("<td>polynomial_propagator</td>"), HasSubstr("<td>stnn</td>"),
+                          HasSubstr("smaller or trained shorter than by default"), Not(HasSubstr("class=\"part\"")),
+                          Not(HasSubstr("src=\"http"))));
+}
+
 TEST(PlanDemo, NeedsAFolder) {
   const Folder folder;
   const std::string file = folder.write("taken", "x");

@@ -119,9 +119,9 @@ TEST_F(DynamicsBadInput, ForecastsThatDiverge) {
   std::string rows;
   for (int i = 0; i < 80; ++i) rows += fmt::format("{}\n", 1 + std::pow(1.2, i));
   const std::string input = folder_.write("growing.csv", rows);
-  expect_failure({"forecast", "--input", input, "--horizon", "100000", "--method", "polynomial-propagator", "--set",
+  expect_failure({"forecast", "--input", input, "--horizon", "100000", "--method", "polynomial_propagator", "--set",
                   "degree=2", "--output", folder_.path("out.csv")},
-                 1, "the forecast of the polynomial-propagator model leaves all bounds after ");
+                 1, "the forecast of the polynomial_propagator model leaves all bounds after ");
 }
 
 TEST_F(DynamicsBadInput, HavokDoesNotForecast) {

@@ -133,7 +133,7 @@ TEST_F(Dynamics, ForecastToTheScreen) {
 TEST_F(Dynamics, ForecastOfSeveralColumns) {
   const std::string input = lorenz(600), output = folder_.path("f.csv");
   Ran ran = run(dynamics({"forecast", "--input", input, "--horizon", "5", "--output", output, "--method",
-                          "polynomial-propagator", "--set", "degree=5"}));
+                          "polynomial_propagator", "--set", "degree=5"}));
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_TRUE(read_file(output).starts_with("x,y,z\n"));
   EXPECT_EQ(count_lines(read_file(output)), 6U);
@@ -157,7 +157,7 @@ TEST_F(Dynamics, DrivenSystemsNeedTheirFuture) {
   }
   const std::string input = folder_.write("driven.csv", rows), later = folder_.write("future.csv", future);
   const Words forecast{
-      "forecast", "--input", input, "--controls", "u", "--horizon", "10", "--method", "polynomial-propagator",
+      "forecast", "--input", input, "--controls", "u", "--horizon", "10", "--method", "polynomial_propagator",
       "--set",    "degree=1"};
   Ran ran = run(dynamics(forecast));
   EXPECT_EQ(ran.code, 1);
@@ -180,14 +180,14 @@ TEST_F(Dynamics, ForecastAsNpy) {
 TEST_F(Dynamics, FittedModelForecastsAsTheMethodDoes) {
   const std::string input = lorenz(500), model = folder_.path("model.json");
   const Ran fit = run(
-      dynamics({"fit", "--input", input, "--method", "polynomial-propagator", "--set", "degree=4", "--output", model}));
+      dynamics({"fit", "--input", input, "--method", "polynomial_propagator", "--set", "degree=4", "--output", model}));
   EXPECT_EQ(fit.code, 0) << fit.err;
   for (const char* part : {"fitted to 500 samples of x, y, z", "parameters", "operations a step"}) {
     EXPECT_THAT(fit.out, HasSubstr(part));
   }
   const Ran saved = run(dynamics({"forecast", "--input", input, "--horizon", "20", "--model", model}));
   const Ran direct = run(dynamics(
-      {"forecast", "--input", input, "--horizon", "20", "--method", "polynomial-propagator", "--set", "degree=4"}));
+      {"forecast", "--input", input, "--horizon", "20", "--method", "polynomial_propagator", "--set", "degree=4"}));
   EXPECT_EQ(saved.code, 0) << saved.err;
   EXPECT_EQ(saved.out, direct.out);
   EXPECT_FALSE(saved.out.empty());
@@ -222,12 +222,12 @@ TEST_F(Dynamics, ExportWritesAHeader) {
 TEST_F(Dynamics, CompareTellsWhoIsBest) {
   const std::string plots = folder_.path("plots");
   const Ran ran = run(dynamics({"compare", "--system", "lorenz", "--samples", "1000", "--methods",
-                                "analog,polynomial-propagator,havok,mlp,leads", "--set",
-                                "polynomial-propagator.degree=5,mlp.hidden=8,mlp.training.epochs=5", "--longest", "500",
+                                "analog,polynomial_propagator,havok,mlp,leads", "--set",
+                                "polynomial_propagator.degree=5,mlp.hidden=8,mlp.training.epochs=5", "--longest", "500",
                                 "--rollouts", "5", "--plot-folder", plots}));
   EXPECT_EQ(ran.code, 0) << ran.err;
   for (const char* part : {"learned from 1,000 samples in 1 run", "5 roll-outs of 500 samples", "one-step MSE",
-                           "RMSE to 1 LT", "valid time, LT", "ns/step", "polynomial-propagator in one-step MSE",
+                           "RMSE to 1 LT", "valid time, LT", "ns/step", "polynomial_propagator in one-step MSE",
                            "havok has no forecasts: havok cannot forecast",
                            "leads has no forecasts: LEADS learns several related systems together"}) {
     EXPECT_THAT(ran.out, HasSubstr(part));
@@ -258,7 +258,7 @@ TEST_F(Dynamics, CompareOfAFileForScripts) {
 
 TEST_F(Dynamics, CompareKeepsWholeRunsForTheTest) {
   const Json json = run_json(dynamics({"compare", "--system", "pendulum", "--runs", "6", "--samples", "120",
-                                       "--methods", "analog,polynomial-propagator", "--json"}));
+                                       "--methods", "analog,polynomial_propagator", "--json"}));
   EXPECT_EQ(json["train_runs"], 6);
   EXPECT_EQ(json["train_samples"], 720);
 }

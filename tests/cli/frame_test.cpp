@@ -86,9 +86,10 @@ struct Wrong {
 
 TEST(Frame, WrongUsageIsOneSentenceAndExitCodeTwo) {
   const std::vector<Wrong> cases{
-      {{}, "filigree: a command is missing (plan, dynamics, version, completion); see filigree --help"},
+      {{}, "filigree: a command is missing (plan, dynamics, demo, bench, version, completion); see filigree --help"},
       {{"pln"},
-       "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, dynamics, version, completion)"},
+       "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, dynamics, demo, bench, version, "
+       "completion)"},
       {{"plan", "estimat"},
        "filigree: plan: unknown command 'estimat'; did you mean 'estimate'? (commands: estimate, "},
       {{"plan", "estimate"}, "filigree: plan estimate: --model is required; see filigree plan estimate --help"},

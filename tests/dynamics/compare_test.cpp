@@ -83,8 +83,8 @@ TEST(Compare, FiguresOfALinearSystem) {
   // A rotation is a polynomial map of degree 1: exact but for rounding.
   const Experiment experiment = split_data(waves(400, 1), 0.25, "wave");
   CompareOptions options;
-  options.methods = {"analog", "polynomial-propagator", "leads"};
-  options.options["polynomial-propagator"]["degree"] = 1;
+  options.methods = {"analog", "polynomial_propagator", "leads"};
+  options.options["polynomial_propagator"]["degree"] = 1;
   options.horizons = {5, 50};
   options.windows = 4;
   const Comparison comparison = compare(experiment, options);
@@ -104,7 +104,7 @@ TEST(Compare, FiguresOfALinearSystem) {
   const std::string text = comparison_text(comparison);
   EXPECT_THAT(text,
               HasSubstr("wave: learned from 300 samples in 1 run, 0.1 apart; tested by 4 roll-outs of 50 samples"));
-  EXPECT_THAT(text, HasSubstr("Best: polynomial-propagator in one-step MSE, RMSE to 5, RMSE to 50"));
+  EXPECT_THAT(text, HasSubstr("Best: polynomial_propagator in one-step MSE, RMSE to 5, RMSE to 50"));
   EXPECT_THAT(text, HasSubstr("leads has no forecasts: "));
   const Json json = comparison_json(comparison);
   EXPECT_EQ(json["methods"][1]["valid_samples"], 50.0);

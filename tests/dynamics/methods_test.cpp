@@ -45,7 +45,7 @@ TEST(Methods, NamesAreUniqueAndFound) {
     EXPECT_FALSE(method.fields.empty()) << method.name;
   }
   EXPECT_EQ(find_method("Local-Linear").name, "local_linear");
-  EXPECT_EQ(find_method("polynomial_propagator").name, "polynomial-propagator");
+  EXPECT_EQ(find_method("polynomial_propagator").name, "polynomial_propagator");
   EXPECT_THAT(message_of([&] { static_cast<void>(find_method("analogue")); }),
               HasSubstr("no method is called 'analogue'; did you mean 'analog'?"));
 }

@@ -57,7 +57,7 @@ TEST(PolynomialPropagator, FindsAPolynomialMap) {
     // Errors grow about 1.5 times a step, so that 1e-16 becomes some 1e-12.
     EXPECT_LT((forecast - data.runs[0].states.middleRows(1, 20)).cwiseAbs().maxCoeff(), 1e-10);
     EXPECT_EQ(model->cost().parameters, 6 * 2 + 2 + 4);
-    EXPECT_EQ(model->method(), "polynomial-propagator");
+    EXPECT_EQ(model->method(), "polynomial_propagator");
     EXPECT_EQ(model->describe().size(), 3u);
   }
 }
@@ -83,7 +83,7 @@ TEST(PolynomialPropagator, ControlsAreInputs) {
   const Matrix forecast = model->forecast(states.topRows(1), 99, controls);
   EXPECT_LT((forecast - states.bottomRows(99)).cwiseAbs().maxCoeff(), 1e-13);
   EXPECT_ERROR(model->forecast(states.topRows(1), 3, Matrix(2, 1)),
-               "the polynomial-propagator model needs 1 controls for each of the 3 steps; 2 rows of 1 are given");
+               "the polynomial_propagator model needs 1 controls for each of the 3 steps; 2 rows of 1 are given");
 }
 
 TEST(PolynomialPropagator, SamplesOnALineStillGiveAMap) {
