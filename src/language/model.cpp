@@ -1,0 +1,173 @@
+#include "language/model.h"
+
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "base/error.h"
+
+namespace filigree::language {
+namespace {
+
+bool has_experts(const spec::Model& m, std::int64_t layer) {
+  return m.experts && layer >= m.dense_prefix && (layer - m.dense_prefix) % m.expert_period == 0;
+}
+
+}  // namespace
+
+at::Tensor Block::operator()(const at::Tensor& h_BTD, const Pass& pass, std::size_t layer) const {
+  nn::AttentionContext context{pass.angles, pass.allowed_B1TS, nullptr, 0, pass.absorbed};
+  if (pass.cache != nullptr) {
+    context.cache = &pass.cache->layers[layer];
+    context.start = pass.cache->start;
+  }
+  at::Tensor a = (*attention)(before_attention(h_BTD), context);
+  if (after_attention.weight_D.defined()) a = after_attention(a);
+  const at::Tensor h = h_BTD + a;
+  const at::Tensor x = before_feed_forward(h);
+  at::Tensor f;
+  if (experts) {
+    const moe::Layer::Result result = (*experts)(x.flatten(0, 1));
+    f = result.y_TD.view_as(x);
+    if (pass.routings != nullptr) pass.routings->push_back(result.routing);
+    if (pass.dropped != nullptr) *pass.dropped += result.dropped;
+  } else {
+    f = (*dense)(x);
+  }
+  if (after_feed_forward.weight_D.defined()) f = after_feed_forward(f);
+  return h + f;
+}
+
+Model::Model(Config config, const at::TensorOptions& options) : config_(std::move(config)) {
+  const spec::Model& m = config_.model;
+  if (m.mamba || m.learned_positions || m.layer_norm || m.feed_forward_bias ||
+      m.feed_forward != spec::FeedForwardKind::swiglu) {
+    fail("{}: a model with Mamba, learned positions, LayerNorm, biases or another feed-forward than SwiGLU cannot be run, "
+         "only planned",
+         m.name);
+  }
+  embedding_VD_ = at::zeros({m.vocabulary, m.hidden}, options);
+  for (std::int64_t layer = 0; layer < m.layers; ++layer) blocks_.push_back(make_block(layer, options));
+  final_norm_ = nn::RmsNorm(m.hidden, config_.norm_eps, options);
+  if (!m.tied_embeddings) head_ = nn::Linear(m.hidden, m.vocabulary, false, options);
+  for (std::int64_t i = 0; i < m.mtp_layers; ++i) {
+    const nn::RmsNorm norm(m.hidden, config_.norm_eps, options);
+    predictors_.push_back({norm, norm, norm, nn::Linear(2 * m.hidden, m.hidden, false, options),
+                           make_block(m.layers + i, options)});
+    Predictor& p = predictors_.back();  // tensors of their own
+    p.hidden_norm.weight_D = norm.weight_D.clone();
+    p.final_norm.weight_D = norm.weight_D.clone();
+  }
+}
+
+Block Model::make_block(std::int64_t layer, const at::TensorOptions& options) const {
+  const spec::Model& m = config_.model;
+  Block block;
+  for (nn::RmsNorm* norm : {&block.before_attention, &block.before_feed_forward}) {
+    *norm = nn::RmsNorm(m.hidden, config_.norm_eps, options);
+  }
+  if (m.sandwich_norm) {
+    for (nn::RmsNorm* norm : {&block.after_attention, &block.after_feed_forward}) {
+      *norm = nn::RmsNorm(m.hidden, config_.norm_eps, options);
+    }
+  }
+  block.attention = nn::make_attention(
+      m.attention, m.hidden, {.norm_eps = config_.inner_norm_eps, .pairs = config_.pairs}, options);
+  if (has_experts(m, layer)) {
+    block.experts.emplace(*m.experts, m.hidden, config_.router, options);
+  } else {
+    block.dense.emplace(m.hidden, m.dense_width, options);
+  }
+  return block;
+}
+
+at::Tensor Model::embed(const at::Tensor& ids_BT) const { return at::embedding(embedding_VD_, ids_BT); }
+
+at::Tensor Model::head(const at::Tensor& h_BTD) const {
+  return head_.weight_OI.defined() ? head_(h_BTD) : at::linear(h_BTD, embedding_VD_);
+}
+
+/// Angles of positions start, start + 1, … where none are given.
+void Model::complete(Pass& pass, const at::Tensor& ids_BT) const {
+  if (pass.angles.cos.defined()) return;
+  const std::int64_t start = pass.cache != nullptr ? pass.cache->start : 0;
+  const at::Tensor positions = at::arange(start, start + ids_BT.size(1), ids_BT.options()).unsqueeze(0);
+  pass.angles = nn::rotary_angles(positions, blocks_.front().attention->rotary_size(), config_.rotary_base);
+}
+
+Output Model::forward(const at::Tensor& ids_BT, Pass pass) const {
+  complete(pass, ids_BT);
+  at::Tensor h = embed(ids_BT);
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) h = blocks_[layer](h, pass, layer);
+  if (pass.cache != nullptr) pass.cache->start += ids_BT.size(1);
+  return {h, head(final_norm_(h))};
+}
+
+at::Tensor Model::predict_second(const at::Tensor& ids_BT, const at::Tensor& hidden_BTD, Pass pass) const {
+  if (predictors_.empty()) fail("{} has no multi-token-prediction module", config_.model.name);
+  const std::int64_t tokens = ids_BT.size(1) - 1;
+  const Predictor& p = predictors_.front();
+  const at::Tensor next = p.embedding_norm(embed(ids_BT.narrow(1, 1, tokens)));
+  const at::Tensor seen = p.hidden_norm(hidden_BTD.narrow(1, 0, tokens));
+  const at::Tensor joined = p.join(at::cat({next, seen}, -1));
+  complete(pass, ids_BT.narrow(1, 0, tokens));
+  return head(p.final_norm(p.block(joined, pass, blocks_.size())));
+}
+
+Cache Model::make_cache(std::int64_t batch, std::int64_t room) const {
+  Cache cache;
+  cache.room = room;
+  for (const Block& block : blocks_) cache.layers.push_back(block.attention->make_cache(batch, room, embedding_VD_.options().requires_grad(false)));
+  return cache;
+}
+
+std::vector<std::int64_t> Model::expert_layers() const {
+  std::vector<std::int64_t> layers;
+  const spec::Model& m = config_.model;
+  for (std::int64_t layer = 0; layer < m.layers + m.mtp_layers; ++layer) {
+    if (has_experts(m, layer)) layers.push_back(layer);
+  }
+  return layers;
+}
+
+void Model::list_block(Block& block, nn::Parameters& out, const std::string& prefix) {
+  block.attention->list(out, prefix + ".self_attn");
+  block.before_attention.list(out, prefix + ".input_layernorm");
+  if (config_.model.sandwich_norm) {
+    block.after_attention.list(out, prefix + ".post_attention_layernorm");
+    block.before_feed_forward.list(out, prefix + ".pre_mlp_layernorm");
+    block.after_feed_forward.list(out, prefix + ".post_mlp_layernorm");
+  } else {
+    block.before_feed_forward.list(out, prefix + ".post_attention_layernorm");
+  }
+  if (block.experts) {
+    block.experts->list(out, prefix + ".mlp");
+  } else {
+    block.dense->list(out, prefix + ".mlp");
+  }
+}
+
+nn::Parameters Model::parameters() {
+  nn::Parameters out;
+  out.push_back({"model.embed_tokens.weight", &embedding_VD_});
+  const std::string layers = "model.layers.";
+  for (std::size_t i = 0; i < blocks_.size(); ++i) list_block(blocks_[i], out, layers + std::to_string(i));
+  final_norm_.list(out, "model.norm");
+  head_.list(out, "lm_head");
+  for (std::size_t i = 0; i < predictors_.size(); ++i) {
+    Predictor& p = predictors_[i];
+    const std::string prefix = layers + std::to_string(blocks_.size() + i);
+    p.embedding_norm.list(out, prefix + ".enorm");
+    p.hidden_norm.list(out, prefix + ".hnorm");
+    p.join.list(out, prefix + ".eh_proj");
+    list_block(p.block, out, prefix);
+    p.final_norm.list(out, prefix + ".shared_head.norm");
+  }
+  return out;
+}
+
+at::Tensor cross_entropy(const at::Tensor& logits_BTV, const at::Tensor& target_BT) {
+  return at::cross_entropy_loss(logits_BTV.to(at::kFloat).flatten(0, 1), target_BT.flatten());
+}
+
+}  // namespace filigree::language
