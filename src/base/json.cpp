@@ -34,31 +34,36 @@ std::string place(std::string_view text, std::size_t byte) {
   return fmt::format("line {}, column {}", line, column);
 }
 
-}  // namespace
-
-Json parse_json(std::string_view text, const std::string& where) {
+template <class AnyJson>
+AnyJson parse(std::string_view text, const std::string& where) {
   constexpr int kMaxDepth = 64;
   if (text::trim(text).empty()) fail("{}: is empty, expected JSON", where);
   std::vector<std::set<std::string>> open;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+  const auto watch = [&](int depth, typename AnyJson::parse_event_t event, AnyJson& parsed) {
     if (depth > kMaxDepth) fail("{}: is nested deeper than {} levels", where, kMaxDepth);
-    if (event == Json::parse_event_t::object_start) open.emplace_back();
-    if (event == Json::parse_event_t::object_end) open.pop_back();
-    if (event == Json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second) {
-      fail("{}: key '{}' appears twice in one object", where, parsed.get<std::string>());
+    if (event == AnyJson::parse_event_t::object_start) open.emplace_back();
+    if (event == AnyJson::parse_event_t::object_end) open.pop_back();
+    if (event == AnyJson::parse_event_t::key && !open.back().insert(parsed.template get<std::string>()).second) {
+      fail("{}: key '{}' appears twice in one object", where, parsed.template get<std::string>());
     }
     return true;
   };
   try {
-    return Json::parse(text.begin(), text.end(), watch);
-  } catch (const Json::parse_error& error) {
+    return AnyJson::parse(text.begin(), text.end(), watch);
+  } catch (const typename AnyJson::parse_error& error) {
     const bool cut = error.byte > text.size();
     fail("{}: is not valid JSON: {} at {}", where, cut ? "it ends too early" : "unexpected text",
          place(text, error.byte));
-  } catch (const Json::exception&) {
+  } catch (const typename AnyJson::exception&) {
     fail("{}: is not valid JSON: a number or a text in it cannot be represented", where);
   }
 }
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& where) { return parse<Json>(text, where); }
+
+SortedJson parse_sorted_json(std::string_view text, const std::string& where) { return parse<SortedJson>(text, where); }
 
 Json load_json(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }
 
