@@ -66,9 +66,9 @@ enum class Order {
 
 struct SaveOptions {
   Order order = Order::standard;
-  std::map<std::string, std::string> metadata;
+  std::map<std::string, std::string> metadata = {};
   /// Tensors of bytes (uint8) that are float8 values, by name.
-  std::map<std::string, Float8> float8;
+  std::map<std::string, Float8> float8 = {};
   /// Most bytes of tensors in one shard; a tensor that is larger gets a shard of its own.
   std::int64_t shard_bytes = 5'000'000'000;
 };

@@ -23,11 +23,11 @@ NamedTensors named_tensors(const Module& module) {
 
 struct LoadOptions {
   /// From a name in the module to the one in the file; two may share one. Names stay as they are where it is not given.
-  std::function<std::string(const std::string&)> rename;
+  std::function<std::string(const std::string&)> rename = {};
   /// Names in the module that the file may lack; they keep their values.
-  std::function<bool(const std::string&)> may_be_missing;
+  std::function<bool(const std::string&)> may_be_missing = {};
   /// Names in the file that the module may lack.
-  std::function<bool(const std::string&)> may_be_unexpected;
+  std::function<bool(const std::string&)> may_be_unexpected = {};
 };
 
 /// Copies the file's tensors into those of the list, to their types (float8 by its values) and devices.
