@@ -26,7 +26,8 @@ std::string dtype_name(at::ScalarType dtype);
 /// (LibTorch of Debian uses one unless told.) Error where the number is negative.
 int use_threads(int count = 0);
 
-/// Seconds for one product of two float32 matrices of 192×192: by LibTorch's BLAS, and by three plain loops.
+/// Seconds that one thread takes for the product of two float32 matrices of 256×256: with LibTorch's BLAS, and with three
+/// plain loops.
 struct BlasTimes {
   double blas = 0;
   double plain = 0;
@@ -36,7 +37,7 @@ BlasTimes measure_blas();
 /// Whether LibTorch multiplies matrices with a BLAS that is hardly better than three loops, such as the reference BLAS.
 bool is_slow(const BlasTimes& times);
 
-/// A sentence to show at start-up where the BLAS is slow; measured once (in about 50 ms), then remembered.
+/// A sentence to show at start-up where the BLAS is slow; measured once (in some 30 to 100 ms), then remembered.
 std::optional<std::string> blas_warning();
 
 }  // namespace filigree::tensor
