@@ -1,6 +1,6 @@
 # Options of the build. As a part of another project (add_subdirectory) only the libraries are built.
 
-option(FILIGREE_TORCH "Build the parts that need LibTorch" OFF)
+option(FILIGREE_TORCH "Build the parts that need LibTorch" ON)
 option(FILIGREE_PROGRAM "Build the filigree program" ${PROJECT_IS_TOP_LEVEL})
 option(FILIGREE_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(FILIGREE_BENCH "Build the benchmarks" OFF)
@@ -11,10 +11,6 @@ option(FILIGREE_INSTALL "Make install rules" ${PROJECT_IS_TOP_LEVEL})
 set(FILIGREE_SANITIZER "" CACHE STRING "Sanitizers to compile in, such as 'address' or 'undefined'; empty for none")
 set(FILIGREE_REFERENCE "${PROJECT_SOURCE_DIR}/../shared/reference"
     CACHE PATH "Reference cases for the tests, where the environment variable FILIGREE_REFERENCE is not set")
-
-if(FILIGREE_TORCH)
-  message(FATAL_ERROR "FILIGREE_TORCH=ON: no part of this version uses LibTorch yet; configure with -DFILIGREE_TORCH=OFF.")
-endif()
 
 if(NOT CMAKE_BUILD_TYPE AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)

@@ -1,7 +1,8 @@
-# filigree_library(<folder> SOURCES <.cpp and .h by name> [DEPENDS <folders>] [PACKAGES <imported targets>] [PRECOMPILE <headers>])
+# filigree_library(<folder> SOURCES <.cpp and .h by name> [DEPENDS <folders>] [PACKAGES <imported targets>] [PRECOMPILE <headers>] [TORCH])
 #   The library filigree::<folder> of the folder src/<folder>.
-# filigree_program(<name> SOURCES ... [LIBS ...] [PRECOMPILE <headers>])
+# filigree_program(<name> SOURCES ... [LIBS ...] [PRECOMPILE <headers>] [TORCH])
 #   An executable with the project's compile options.
+# TORCH: it uses LibTorch, through the precompiled header of cmake/FiligreeTorch.cmake (so without PRECOMPILE).
 
 set(FILIGREE_SANITIZE_OPTIONS "")
 if(FILIGREE_SANITIZER)
@@ -37,7 +38,7 @@ endfunction()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/layers.txt")
 
 function(filigree_library folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;PACKAGES;PRECOMPILE")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;DEPENDS;PACKAGES;PRECOMPILE")
   set(headers ${arg_SOURCES})
   list(FILTER headers INCLUDE REGEX "\\.h$")
   set(sources ${arg_SOURCES})
@@ -52,6 +53,9 @@ function(filigree_library folder)
   target_link_libraries(filigree_${folder} PUBLIC ${arg_DEPENDS} ${arg_PACKAGES})
   target_precompile_headers(filigree_${folder} PRIVATE ${arg_PRECOMPILE})
   filigree_compile_options(filigree_${folder})
+  if(arg_TORCH)
+    filigree_use_torch(filigree_${folder} PUBLIC library)
+  endif()
   set_property(GLOBAL APPEND PROPERTY FILIGREE_LIBRARIES filigree_${folder})
 endfunction()
 
@@ -64,9 +68,12 @@ function(filigree_native folder)
 endfunction()
 
 function(filigree_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS;PRECOMPILE")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;LIBS;PRECOMPILE")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LIBS})
   target_precompile_headers(${name} PRIVATE ${arg_PRECOMPILE})
   filigree_compile_options(${name})
+  if(arg_TORCH)
+    filigree_use_torch(${name} PRIVATE program)
+  endif()
 endfunction()

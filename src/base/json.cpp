@@ -34,31 +34,73 @@ std::string place(std::string_view text, std::size_t byte) {
   return fmt::format("line {}, column {}", line, column);
 }
 
+/// Looks through a text without keeping it. (A callback of the parser would see the same, but with it nlohmann-json
+/// takes time that grows with the square of an object's length.)
+class Watch : public SortedJson::json_sax_t {
+ public:
+  Watch(std::string_view text, const std::string& where) : text_(text), where_(where) {}
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+
+  bool start_object(std::size_t) override {
+    keys_.emplace_back();
+    return open();
+  }
+  bool key(string_t& name) override {
+    if (!keys_.back().insert(name).second) fail("{}: key '{}' appears twice in one object", where_, name);
+    return true;
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    return close();
+  }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_array() override { return close(); }
+
+  bool parse_error(std::size_t byte, const std::string&, const SortedJson::exception& error) override {
+    if (dynamic_cast<const SortedJson::parse_error*>(&error) == nullptr) {
+      fail("{}: is not valid JSON: a number or a text in it cannot be represented", where_);
+    }
+    const bool cut = byte > text_.size();
+    fail("{}: is not valid JSON: {} at {}", where_, cut ? "it ends too early" : "unexpected text", place(text_, byte));
+  }
+
+ private:
+  bool open() {
+    constexpr int kMaxDepth = 64;
+    if (++depth_ > kMaxDepth + 1) fail("{}: is nested deeper than {} levels", where_, kMaxDepth);
+    return true;
+  }
+  bool close() {
+    --depth_;
+    return true;
+  }
+
+  std::string_view text_;
+  const std::string& where_;
+  std::vector<std::set<std::string>> keys_;  ///< of the objects that are open
+  int depth_ = 0;
+};
+
+template <class AnyJson>
+AnyJson parse(std::string_view text, const std::string& where) {
+  if (text::trim(text).empty()) fail("{}: is empty, expected JSON", where);
+  Watch watch(text, where);
+  SortedJson::sax_parse(text.begin(), text.end(), &watch);
+  return AnyJson::parse(text.begin(), text.end());
+}
+
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& where) {
-  constexpr int kMaxDepth = 64;
-  if (text::trim(text).empty()) fail("{}: is empty, expected JSON", where);
-  std::vector<std::set<std::string>> open;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth > kMaxDepth) fail("{}: is nested deeper than {} levels", where, kMaxDepth);
-    if (event == Json::parse_event_t::object_start) open.emplace_back();
-    if (event == Json::parse_event_t::object_end) open.pop_back();
-    if (event == Json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second) {
-      fail("{}: key '{}' appears twice in one object", where, parsed.get<std::string>());
-    }
-    return true;
-  };
-  try {
-    return Json::parse(text.begin(), text.end(), watch);
-  } catch (const Json::parse_error& error) {
-    const bool cut = error.byte > text.size();
-    fail("{}: is not valid JSON: {} at {}", where, cut ? "it ends too early" : "unexpected text",
-         place(text, error.byte));
-  } catch (const Json::exception&) {
-    fail("{}: is not valid JSON: a number or a text in it cannot be represented", where);
-  }
-}
+Json parse_json(std::string_view text, const std::string& where) { return parse<Json>(text, where); }
+
+SortedJson parse_sorted_json(std::string_view text, const std::string& where) { return parse<SortedJson>(text, where); }
 
 Json load_json(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }
 

@@ -18,8 +18,12 @@ namespace filigree {
 /// Keeps the order of keys, so that what is written reads like its declaration.
 using Json = nlohmann::ordered_json;
 
+/// Keys in the order of the alphabet: quick also for objects of many thousand keys, which Json is not.
+using SortedJson = nlohmann::json;
+
 /// Parses text; `where` names its origin in messages ("recipes/x.json"). Duplicate keys are errors.
 Json parse_json(std::string_view text, const std::string& where);
+SortedJson parse_sorted_json(std::string_view text, const std::string& where);
 
 /// Reads and parses a file.
 Json load_json(const std::filesystem::path& path);

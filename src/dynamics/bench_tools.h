@@ -9,9 +9,10 @@
 /// What the benchmarks share.
 namespace filigree::dynamics {
 
-/// Nanoseconds of one call: the least of several rounds, each long enough for the clock.
+/// Nanoseconds of one call: the least of many rounds, each long enough for the clock and short enough to be left alone by
+/// whatever else the machine does.
 template <class Work>
-double nanoseconds_of(const Work& work, double round_seconds = 0.02, int rounds = 7) {
+double nanoseconds_of(const Work& work, double round_seconds = 0.001, int rounds = 200) {
   using Clock = std::chrono::steady_clock;
   const auto seconds = [&](long calls) {
     const auto begin = Clock::now();
@@ -19,8 +20,7 @@ double nanoseconds_of(const Work& work, double round_seconds = 0.02, int rounds 
     return std::chrono::duration<double>(Clock::now() - begin).count();
   };
   long calls = 1;
-  while (seconds(calls) < round_seconds / 4 && calls < (1L << 40)) calls *= 2;
-  calls *= 4;
+  while (seconds(calls) < round_seconds && calls < (1L << 40)) calls *= 2;
   double least = std::numeric_limits<double>::infinity();
   for (int round = 0; round < rounds; ++round) least = std::min(least, seconds(calls));
   return 1e9 * least / static_cast<double>(calls);

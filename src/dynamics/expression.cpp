@@ -236,8 +236,8 @@ Expression::Expression(std::string_view text, const std::vector<std::string>& va
 }
 
 double Expression::operator()(const double* inputs) const {
-  std::array<double, kDeepest> stack{};
-  double* top = stack.data() - 1;
+  std::array<double, kDeepest + 1> stack{};  // the first is never used
+  double* top = stack.data();
   for (const Step& step : steps_) {
     if (step.op >= Op::add && step.op <= Op::min) --top;
     switch (step.op) {

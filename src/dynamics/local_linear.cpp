@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include <Eigen/Cholesky>
@@ -70,9 +71,9 @@ class LocalLinearModel final : public DelayModel {
 
  protected:
   Predictor predictor() const override {
-    return [this, fit = LocalFit(inputs_.rows(), increments_.rows())](const Vector& input, Vector& increment) mutable {
-      solve(input, increment, fit);
-    };
+    // Shared, as Eigen's solver cannot be copied before its first use; every forecast has a predictor of its own.
+    return [this, fit = std::make_shared<LocalFit>(inputs_.rows(), increments_.rows())](
+               const Vector& input, Vector& increment) { solve(input, increment, *fit); };
   }
 
  private:

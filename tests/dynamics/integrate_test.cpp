@@ -76,11 +76,20 @@ TEST(Integrate, TheRosenbrockMethodManagesAStiffSystem) {
 }
 
 TEST(Integrate, AStiffSystemStopsAnExplicitMethodWithASentence) {
-  EXPECT_ERROR(
-      integrate(stiff, Vector{{2.0, 0.0}}, {0, 100, 3}, {.solver = Solver::fehlberg78, .max_steps = 1000},
-                "van der Pol"),
-      "van der Pol: more than 1000 steps are needed for the sample after time 0.991921; the system may be stiff there "
-      "(try the rosenbrock solver), nearly singular, or the tolerance too tight");
+  try {  // how far it comes differs a little between compilers
+    static_cast<void>(integrate(stiff, Vector{{2.0, 0.0}}, {0, 100, 3},
+                                {.solver = Solver::fehlberg78, .max_steps = 1000}, "van der Pol"));
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    const std::string sentence = error.what();
+    EXPECT_TRUE(sentence.starts_with("van der Pol: more than 1000 steps are needed for the sample after time 1.0") ||
+                sentence.starts_with("van der Pol: more than 1000 steps are needed for the sample after time 0.9"))
+        << sentence;
+    EXPECT_TRUE(
+        sentence.ends_with("; the system may be stiff there (try the rosenbrock solver), nearly singular, or "
+                           "the tolerance too tight"))
+        << sentence;
+  }
   EXPECT_THROW(static_cast<void>(integrate(stiff, Vector{{2.0, 0.0}}, {0, 100, 3},
                                            {.solver = Solver::dormand_prince, .max_steps = 1000}, "van der Pol")),
                Error);
