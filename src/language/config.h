@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "moe/router.h"
@@ -21,6 +22,8 @@ struct Config {
   double rotary_base = 10000;
   nn::RotaryPairs pairs = nn::RotaryPairs::neighbours;
   moe::RouterOptions router;
+  /// Names of the copies of embedding and head that its folder had for the prediction modules; written again.
+  std::vector<std::string> shared_copies = {};
   Json published = Json::object();  ///< the config.json it came from, written again unchanged
 };
 

@@ -42,9 +42,11 @@ Model::Model(Config config, const at::TensorOptions& options) : config_(std::mov
   const spec::Model& m = config_.model;
   if (m.mamba || m.learned_positions || m.layer_norm || m.feed_forward_bias ||
       m.feed_forward != spec::FeedForwardKind::swiglu) {
-    fail("{}: a model with Mamba, learned positions, LayerNorm, biases or another feed-forward than SwiGLU cannot be run, "
-         "only planned",
-         m.name);
+    fail(
+        "{}: a model with Mamba, learned positions, LayerNorm, biases or another feed-forward than SwiGLU cannot be "
+        "run, "
+        "only planned",
+        m.name);
   }
   embedding_VD_ = at::zeros({m.vocabulary, m.hidden}, options);
   for (std::int64_t layer = 0; layer < m.layers; ++layer) blocks_.push_back(make_block(layer, options));
@@ -52,8 +54,8 @@ Model::Model(Config config, const at::TensorOptions& options) : config_(std::mov
   if (!m.tied_embeddings) head_ = nn::Linear(m.hidden, m.vocabulary, false, options);
   for (std::int64_t i = 0; i < m.mtp_layers; ++i) {
     const nn::RmsNorm norm(m.hidden, config_.norm_eps, options);
-    predictors_.push_back({norm, norm, norm, nn::Linear(2 * m.hidden, m.hidden, false, options),
-                           make_block(m.layers + i, options)});
+    predictors_.push_back(
+        {norm, norm, norm, nn::Linear(2 * m.hidden, m.hidden, false, options), make_block(m.layers + i, options)});
     Predictor& p = predictors_.back();  // tensors of their own
     p.hidden_norm.weight_D = norm.weight_D.clone();
     p.final_norm.weight_D = norm.weight_D.clone();
@@ -71,8 +73,8 @@ Block Model::make_block(std::int64_t layer, const at::TensorOptions& options) co
       *norm = nn::RmsNorm(m.hidden, config_.norm_eps, options);
     }
   }
-  block.attention = nn::make_attention(
-      m.attention, m.hidden, {.norm_eps = config_.inner_norm_eps, .pairs = config_.pairs}, options);
+  block.attention =
+      nn::make_attention(m.attention, m.hidden, {.norm_eps = config_.inner_norm_eps, .pairs = config_.pairs}, options);
   if (has_experts(m, layer)) {
     block.experts.emplace(*m.experts, m.hidden, config_.router, options);
   } else {
@@ -91,8 +93,11 @@ at::Tensor Model::head(const at::Tensor& h_BTD) const {
 void Model::complete(Pass& pass, const at::Tensor& ids_BT) const {
   if (pass.angles.cos.defined()) return;
   const std::int64_t start = pass.cache != nullptr ? pass.cache->start : 0;
-  const at::Tensor positions = at::arange(start, start + ids_BT.size(1), ids_BT.options()).unsqueeze(0);
-  pass.angles = nn::rotary_angles(positions, blocks_.front().attention->rotary_size(), config_.rotary_base);
+  pass.angles = angles(at::arange(start, start + ids_BT.size(1), ids_BT.options()).unsqueeze(0));
+}
+
+nn::Angles Model::angles(const at::Tensor& positions_BT) const {
+  return nn::rotary_angles(positions_BT, blocks_.front().attention->rotary_size(), config_.rotary_base);
 }
 
 Output Model::forward(const at::Tensor& ids_BT, Pass pass) const {
@@ -103,21 +108,30 @@ Output Model::forward(const at::Tensor& ids_BT, Pass pass) const {
   return {h, head(final_norm_(h))};
 }
 
-at::Tensor Model::predict_second(const at::Tensor& ids_BT, const at::Tensor& hidden_BTD, Pass pass) const {
+at::Tensor Model::predict(const at::Tensor& next_BT, const at::Tensor& hidden_BTD, Pass pass) const {
   if (predictors_.empty()) fail("{} has no multi-token-prediction module", config_.model.name);
-  const std::int64_t tokens = ids_BT.size(1) - 1;
   const Predictor& p = predictors_.front();
-  const at::Tensor next = p.embedding_norm(embed(ids_BT.narrow(1, 1, tokens)));
-  const at::Tensor seen = p.hidden_norm(hidden_BTD.narrow(1, 0, tokens));
-  const at::Tensor joined = p.join(at::cat({next, seen}, -1));
-  complete(pass, ids_BT.narrow(1, 0, tokens));
-  return head(p.final_norm(p.block(joined, pass, blocks_.size())));
+  const at::Tensor joined = p.join(at::cat({p.embedding_norm(embed(next_BT)), p.hidden_norm(hidden_BTD)}, -1));
+  complete(pass, next_BT);
+  const at::Tensor h = p.block(joined, pass, 0);
+  if (pass.cache != nullptr) pass.cache->start += next_BT.size(1);
+  return head(p.final_norm(h));
 }
 
 Cache Model::make_cache(std::int64_t batch, std::int64_t room) const {
+  const at::TensorOptions options = at::TensorOptions().dtype(dtype()).device(device());
   Cache cache;
   cache.room = room;
-  for (const Block& block : blocks_) cache.layers.push_back(block.attention->make_cache(batch, room, embedding_VD_.options().requires_grad(false)));
+  for (const Block& block : blocks_) cache.layers.push_back(block.attention->make_cache(batch, room, options));
+  return cache;
+}
+
+Cache Model::make_predictor_cache(std::int64_t batch, std::int64_t room) const {
+  FILIGREE_ASSERT(has_predictor());
+  const at::TensorOptions options = at::TensorOptions().dtype(dtype()).device(device());
+  Cache cache;
+  cache.room = room;
+  cache.layers.push_back(predictors_.front().block.attention->make_cache(batch, room, options));
   return cache;
 }
 

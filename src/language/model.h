@@ -67,11 +67,18 @@ class Model {
   /// ids (B, T), int64, on the model's device. Without a cache each token sees those before it.
   Output forward(const at::Tensor& ids_BT, Pass pass = {}) const;
 
-  /// Logits (B, T - 1, V) of the token after the next. `hidden`: of forward() on the same ids. Error where the model has
-  /// no such module.
-  at::Tensor predict_second(const at::Tensor& ids_BT, const at::Tensor& hidden_BTD, Pass pass = {}) const;
+  /// Rotary angles of the positions (B, T).
+  nn::Angles angles(const at::Tensor& positions_BT) const;
 
+  bool has_predictor() const { return !predictors_.empty(); }
+
+  /// Logits (B, T, V) of the token after the next one. hidden_BTD: of forward(), at some tokens; next_BT: the tokens that
+  /// follow each of them. Error where the model has no multi-token-prediction module.
+  at::Tensor predict(const at::Tensor& next_BT, const at::Tensor& hidden_BTD, Pass pass = {}) const;
+
+  /// Room for so many tokens in the main layers, or in the prediction module.
   Cache make_cache(std::int64_t batch, std::int64_t room) const;
+  Cache make_predictor_cache(std::int64_t batch, std::int64_t room) const;
 
   /// Every tensor by its published name, in the order of the layers.
   nn::Parameters parameters();

@@ -17,7 +17,8 @@ struct Layer {
   DispatchOptions dispatch_options;
 
   /// `routing`: as router_options. Error for experts with biases or a gate on the shared one, which cannot be run.
-  Layer(const spec::Experts& sizes, std::int64_t hidden, const RouterOptions& routing, const at::TensorOptions& options);
+  Layer(const spec::Experts& sizes, std::int64_t hidden, const RouterOptions& routing,
+        const at::TensorOptions& options);
 
   struct Result {
     at::Tensor y_TD;

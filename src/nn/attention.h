@@ -21,8 +21,8 @@ struct AttentionCache {
 
 /// What a layer's attention needs to know beside its input.
 struct AttentionContext {
-  Angles angles;                    ///< of the new tokens
-  at::Tensor allowed_B1TS;          ///< which keys a query may see; undefined: all up to itself, without a cache
+  Angles angles = {};               ///< of the new tokens
+  at::Tensor allowed_B1TS = {};     ///< which keys a query may see; undefined: all up to itself, without a cache
   AttentionCache* cache = nullptr;  ///< null: no earlier tokens
   std::int64_t start = 0;           ///< tokens in the cache before the new ones
   bool absorbed = true;             ///< latent attention with a cache: products in the latent space
@@ -44,8 +44,8 @@ class Attention {
 
 /// What is beside the sizes.
 struct AttentionSettings {
-  double norm_eps = 1e-6;      ///< of the norms inside
-  double score_scale = 0;      ///< on q k^T; 0: 1 / sqrt(head_dim)
+  double norm_eps = 1e-6;  ///< of the norms inside
+  double score_scale = 0;  ///< on q k^T; 0: 1 / sqrt(head_dim)
   RotaryPairs pairs = RotaryPairs::neighbours;
 };
 

@@ -68,8 +68,8 @@ at::Tensor LatentAttention::operator()(const at::Tensor& x_BTD, const AttentionC
     key = context.cache->b.narrow(1, 0, context.start + tokens);
   }
   const bool short_form = context.cache != nullptr && context.absorbed;
-  const at::Tensor y = short_form ? absorbed(q, latent, key, context.allowed_B1TS)
-                                  : expanded(q, latent, key, context.allowed_B1TS);
+  const at::Tensor y =
+      short_form ? absorbed(q, latent, key, context.allowed_B1TS) : expanded(q, latent, key, context.allowed_B1TS);
   return out_(y.transpose(1, 2).flatten(-2));
 }
 

@@ -29,6 +29,12 @@ std::int64_t count_numbers(const Parameters& parameters) {
   return count;
 }
 
+void record_gradients(const Parameters& parameters, bool record) {
+  for (const Parameter& parameter : parameters) {
+    if (parameter.trained) parameter.tensor->requires_grad_(record);
+  }
+}
+
 void list_tensor(Parameters& out, const std::string& name, at::Tensor& tensor) {
   if (tensor.defined()) out.push_back({name, &tensor});
 }

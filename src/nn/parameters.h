@@ -36,6 +36,9 @@ std::vector<at::Tensor> trained_tensors(const Parameters& parameters);
 /// Numbers in all of them.
 std::int64_t count_numbers(const Parameters& parameters);
 
+/// Whether gradients are taken with respect to all that are trained.
+void record_gradients(const Parameters& parameters, bool record = true);
+
 /// Lists one tensor if it is there.
 void list_tensor(Parameters& out, const std::string& name, at::Tensor& tensor);
 
