@@ -15,7 +15,10 @@ filigree_find(Boost)
 filigree_find(ZLIB)
 if(FILIGREE_TORCH)
   # Not through filigree_find: LibTorch's files set variables that later ones of theirs read.
+  # Its targets name each other, so a project that adds this one as a folder must see them too.
+  set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
   find_package(Torch QUIET)
+  unset(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL)
   if(NOT Torch_FOUND)
     message(FATAL_ERROR "LibTorch is missing. On Debian run tools/setup.sh, which installs what packages.txt lists; if you have it from "
                         "elsewhere, give its folder with -DCMAKE_PREFIX_PATH; or build without what needs it: -DFILIGREE_TORCH=OFF.")
