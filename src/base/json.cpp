@@ -17,25 +17,6 @@ std::string describe(const Bounds& bounds) {
   return "any number";
 }
 
-namespace {
-
-/// Where in the text a byte stands, as "line 3, column 5".
-std::string place(std::string_view text, std::size_t byte) {
-  byte = std::min(byte, text.size());
-  std::size_t line = 1, column = 1;
-  for (std::size_t i = 0; i + 1 < byte; ++i) {
-    if (text[i] == '\n') {
-      ++line;
-      column = 1;
-    } else {
-      ++column;
-    }
-  }
-  return fmt::format("line {}, column {}", line, column);
-}
-
-}  // namespace
-
 Json parse_json(std::string_view text, const std::string& where) {
   constexpr int kMaxDepth = 64;
   if (text::trim(text).empty()) fail("{}: is empty, expected JSON", where);
@@ -54,7 +35,7 @@ Json parse_json(std::string_view text, const std::string& where) {
   } catch (const Json::parse_error& error) {
     const bool cut = error.byte > text.size();
     fail("{}: is not valid JSON: {} at {}", where, cut ? "it ends too early" : "unexpected text",
-         place(text, error.byte));
+         detail::text_place(text, error.byte));
   } catch (const Json::exception&) {
     fail("{}: is not valid JSON: a number or a text in it cannot be represented", where);
   }
@@ -65,6 +46,20 @@ Json load_json(const std::filesystem::path& path) { return parse_json(read_file(
 std::string to_text(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 namespace detail {
+
+std::string text_place(std::string_view text, std::size_t byte) {
+  byte = std::min(byte, text.size());
+  std::size_t line = 1, column = 1;
+  for (std::size_t i = 0; i + 1 < byte; ++i) {
+    if (text[i] == '\n') {
+      ++line;
+      column = 1;
+    } else {
+      ++column;
+    }
+  }
+  return fmt::format("line {}, column {}", line, column);
+}
 
 std::string type_name(const Json& json) {
   if (json.is_null()) return "null";
