@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(36);
   filigree::cli::setup_plan(app);
   filigree::cli::setup_dynamics(app);
+  filigree::cli::setup_lm(app);
   filigree::cli::setup_bench(app);
   filigree::cli::setup_version(app);
   filigree::cli::setup_completion(app);

@@ -161,7 +161,8 @@ Tokenizer build_tokenizer(const SentencePieceFile& file, const TokenizerConfig& 
   parts.named = {named(file.bos), named(file.eos), named(file.pad), named(file.unk)};
   finish_tokens(parts, *vocabulary, special_pieces(file), config);
   parts.normalizer = sentencepiece_normalizer(file, where);
-  parts.pre_tokenizer = sentencepiece_words(file);
+  // Unigram sums run over the whole text: equally good cuts are told apart by how the sum before them is rounded.
+  if (file.kind == Kind::bpe) parts.pre_tokenizer = sentencepiece_words(file);
   parts.model = sentencepiece_model(file, vocabulary);
   parts.decode.byte_fallback = file.byte_fallback;
   if (file.escape_spaces) parts.decode.replace.emplace_back("▁", " ");

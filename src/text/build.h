@@ -14,18 +14,21 @@ namespace filigree::text {
 
 /// What tokenizer_config.json and its neighbours say beside the vocabulary. All of it may be missing.
 struct TokenizerConfig {
-  std::string tokenizer_class;
-  std::string bos, eos, pad, unk;  ///< pieces; "" where not named
-  std::optional<bool> add_bos, add_eos;
-  std::vector<AddedToken> added;           ///< with ids
-  std::vector<std::string> extra_special;  ///< without
-  std::string chat_template;
+  std::string tokenizer_class = {};
+  std::string bos = {}, eos = {}, pad = {}, unk = {};  ///< pieces; "" where not named
+  std::optional<bool> add_bos = {}, add_eos = {};
+  std::vector<AddedToken> added = {};           ///< with ids
+  std::vector<std::string> extra_special = {};  ///< without
+  std::string chat_template = {};
   std::int64_t model_max_length = 0;
 };
 
 /// Reads the settings of a folder from tokenizer_config.json, special_tokens_map.json, added_tokens.json and
 /// chat_template.jinja, as far as they are there.
 TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder);
+
+/// The same from the text of one tokenizer_config.json.
+TokenizerConfig parse_tokenizer_config(std::string_view text, const std::string& where);
 
 /// A tokenizer from the text of a tokenizer.json; `where` names it in messages.
 Tokenizer build_tokenizer(std::string_view tokenizer_json, const TokenizerConfig& config, const std::string& where);

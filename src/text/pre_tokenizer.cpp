@@ -164,7 +164,9 @@ void read_step(const JsonPart& part, PreTokenizer& out, int depth) {
   } else if (type == "Metaspace") {
     add_metaspace(part, out);
   } else if (type == "Whitespace") {
-    split(R"(\w+|[^\w\s]+)", SplitBehavior::removed, true);
+    // This one is by a library whose words have joiners too.
+    split(R"([\p{Alphabetic}\w\x{200C}\x{200D}]+|[^\p{Alphabetic}\w\x{200C}\x{200D}\s]+)", SplitBehavior::removed,
+          true);
   } else if (type == "WhitespaceSplit") {
     split(R"(\s)", SplitBehavior::removed);
   } else if (type == "Digits") {

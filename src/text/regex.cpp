@@ -14,19 +14,36 @@ namespace {
 
 constexpr std::size_t kMaxPattern = 1 << 15;
 
-/// PCRE2's own \s counts U+180E too, which has not been white space since Unicode 6.3.
-std::string with_unicode_spaces(std::string_view pattern) {
+/// The classes as the tokenizers' libraries have them: PCRE2's \s counts U+180E too, which has not been white space since
+/// Unicode 6.3, and its \w leaves out marks.
+std::string with_unicode_classes(std::string_view pattern) {
+  constexpr std::string_view kWord = "\\p{L}\\p{M}\\p{Nd}\\p{Pc}";
   std::string out;
+  bool in_class = false;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
-    out += pattern[i];
-    if (pattern[i] != '\\' || i + 1 == pattern.size()) continue;
-    const char next = pattern[++i];
-    if (next == 's') {
-      out += "p{White_Space}";
-    } else if (next == 'S') {
-      out += "P{White_Space}";
-    } else {
-      out += next;
+    const char c = pattern[i];
+    if (c == '\\' && i + 1 < pattern.size()) {
+      const char next = pattern[++i];
+      if (next == 's' || next == 'S') {
+        out += next == 's' ? "\\p{White_Space}" : "\\P{White_Space}";
+      } else if (next == 'w') {
+        out += in_class ? std::string(kWord) : fmt::format("[{}]", kWord);
+      } else if (next == 'W' && !in_class) {
+        out += fmt::format("[^{}]", kWord);
+      } else {
+        out += {c, next};
+      }
+      continue;
+    }
+    out += c;
+    if (!in_class && c == '[') {
+      in_class = true;
+      // "]" is itself where it is the first.
+      for (const char first : {'^', ']'}) {
+        if (i + 1 < pattern.size() && pattern[i + 1] == first) out += pattern[++i];
+      }
+    } else if (in_class && c == ']') {
+      in_class = false;
     }
   }
   return out;
@@ -76,7 +93,7 @@ struct Regex::Search::State {
 Regex::Regex(std::string_view pattern, std::string where) : where_(std::move(where)) {
   if (pattern.size() > kMaxPattern) fail("{}: the regular expression is longer than {} bytes", where_, kMaxPattern);
   check_utf8(pattern, where_);
-  const std::string text = with_unicode_spaces(pattern);
+  const std::string text = with_unicode_classes(pattern);
   const auto code = std::make_shared<Code>();
   int error = 0;
   PCRE2_SIZE at = 0;

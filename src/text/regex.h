@@ -8,7 +8,8 @@
 /// Regular expressions over Unicode, as tokenizers use them to cut text into words.
 namespace filigree::text {
 
-/// A compiled expression. `\s` is the Unicode property White_Space, as in the libraries that wrote the tokenizers.
+/// A compiled expression. `\s` is the Unicode property White_Space and `\w` letters, marks, digits and connectors, as in
+/// the libraries that made the tokenizers.
 /// May be used by several threads.
 class Regex {
  public:

@@ -73,6 +73,13 @@ void read_main(const JsonPart& top, TokenizerConfig& config) {
 
 }  // namespace
 
+TokenizerConfig parse_tokenizer_config(std::string_view text, const std::string& where) {
+  TokenizerConfig config;
+  const Json json = parse_json(text, where);
+  read_main(JsonPart(json, where), config);
+  return config;
+}
+
 TokenizerConfig read_tokenizer_config(const fs::path& folder) {
   TokenizerConfig config;
   std::error_code code;
@@ -80,10 +87,8 @@ TokenizerConfig read_tokenizer_config(const fs::path& folder) {
     const fs::path path = folder / name;
     if (fs::is_regular_file(path, code)) use(path);
   };
-  with("tokenizer_config.json", [&](const fs::path& path) {
-    const Json json = load_json(path);
-    read_main(JsonPart(json, path.string()), config);
-  });
+  with("tokenizer_config.json",
+       [&](const fs::path& path) { config = parse_tokenizer_config(read_file(path), path.string()); });
   with("special_tokens_map.json", [&](const fs::path& path) {
     const Json json = load_json(path);
     read_names(JsonPart(json, path.string()), config);

@@ -29,10 +29,11 @@ UnigramModel::UnigramModel(VocabularyPtr vocabulary, std::vector<UnigramPiece> p
 void UnigramModel::fill(std::string_view word, bool special, std::vector<Node>& nodes) const {
   nodes.assign(word.size() + 1, {});
   const auto rounded = [&](double sum) { return options_.single_precision ? static_cast<float>(sum) : sum; };
+  // SentencePiece keeps rounded sums and compares them with sums that are not, which tells apart equally good cuts.
   const auto offer = [&](std::size_t begin, std::size_t end, double score, std::int32_t piece) {
     Node& node = nodes[end];
-    const double sum = rounded(score + nodes[begin].score);
-    if (node.piece == kNone || sum > node.score) node = {begin, sum, piece};
+    const double sum = score + nodes[begin].score;
+    if (node.piece == kNone || sum > node.score) node = {begin, rounded(sum), piece};
   };
   const double unknown = rounded(options_.min_score - kUnknownPenalty);
   for (std::size_t begin = 0; begin < word.size();) {
