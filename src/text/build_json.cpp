@@ -103,6 +103,14 @@ ModelPtr read_bpe(const TokenizerFile& file, const JsonPart& part, const Vocabul
       vocabulary, resolve_merges(file.merges, *vocabulary, options.prefix, part.place() + ".merges"), options);
 }
 
+TokenId unknown_piece(const JsonPart& part, std::size_t pieces) {
+  const std::int64_t id = part.integer();
+  if (id < 0 || id >= static_cast<std::int64_t>(pieces)) {
+    fail("{}: no piece has the id {}; there are {}", part.place(), id, pieces);
+  }
+  return static_cast<TokenId>(id);
+}
+
 ModelPtr read_unigram(const TokenizerFile& file, const JsonPart& part, const VocabularyPtr& vocabulary) {
   UnigramOptions options;
   std::vector<UnigramPiece> pieces;
@@ -110,13 +118,7 @@ ModelPtr read_unigram(const TokenizerFile& file, const JsonPart& part, const Voc
     options.min_score = pieces.empty() ? score : std::min(options.min_score, score);
     pieces.push_back({text, static_cast<TokenId>(pieces.size()), score});
   }
-  if (const auto unknown = part.find("unk_id")) {
-    const std::int64_t id = unknown->integer();
-    if (id < 0 || id >= static_cast<std::int64_t>(pieces.size())) {
-      fail("{}: no piece has the id {}; there are {}", unknown->place(), id, pieces.size());
-    }
-    options.unknown = static_cast<TokenId>(id);
-  }
+  if (const auto unknown = part.find("unk_id")) options.unknown = unknown_piece(*unknown, pieces.size());
   options.byte_fallback = part.flag_or("byte_fallback", false);
   return std::make_shared<UnigramModel>(vocabulary, std::move(pieces), options);
 }
@@ -164,6 +166,8 @@ Tokenizer build_tokenizer(std::string_view tokenizer_json, const TokenizerConfig
   if (!suffix.empty()) parts.decode.suffix = suffix;
   parts.kind = unigram ? "Unigram" : !suffix.empty() ? "CLIP BPE" : parts.decode.byte_level ? "byte-level BPE" : "BPE";
   if (const auto unknown = model.find("unk_token")) parts.named.unk = vocabulary->find(unknown->string());
+  if (const auto unknown = model.find("unk_id"); unknown && unigram)
+    parts.named.unk = unknown_piece(*unknown, file.scored.size());
   finish_tokens(parts, *vocabulary, std::move(added), config);
   parts.model = unigram ? read_unigram(file, model, vocabulary) : read_bpe(file, model, vocabulary);
   return Tokenizer(std::move(parts));
