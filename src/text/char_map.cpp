@@ -97,6 +97,7 @@ void CharMap::append_cluster(std::string& out, std::string_view cluster) const {
 
 std::string CharMap::replace_clusters(std::string_view text) const {
   static const Regex cluster("\\X", "clusters of characters");
+  std::optional<Regex::Search> search;
   std::string out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
@@ -111,9 +112,9 @@ std::string CharMap::replace_clusters(std::string_view text) const {
     std::size_t end = at + 1;
     while (end < text.size() && !(single(end) && is_ascii(text[end - 1]) && text[end - 1] != '\r')) ++end;
     const std::string_view part = text.substr(at, end - at);
-    for (Regex::Search search(cluster, part); search.next();) {
-      append_cluster(out, part.substr(search.begin(), search.end() - search.begin()));
-    }
+    if (!search) search.emplace(cluster);
+    search->start(part);
+    while (search->next()) append_cluster(out, part.substr(search->begin(), search->end() - search->begin()));
     at = end;
   }
   return out;

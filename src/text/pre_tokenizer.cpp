@@ -23,10 +23,11 @@ struct Part {
 };
 
 /// A word as matches and what is between them.
-void find_parts(const Regex& regex, std::string_view word, bool invert, std::vector<Part>& parts) {
+void find_parts(Regex::Search& search, std::string_view word, bool invert, std::vector<Part>& parts) {
   parts.clear();
   std::size_t done = 0;
-  for (Regex::Search search(regex, word); search.next();) {
+  search.start(word);
+  while (search.next()) {
     if (search.begin() > done) parts.push_back({done, search.begin(), invert});
     parts.push_back({search.begin(), search.end(), !invert});
     done = search.end();
@@ -80,8 +81,9 @@ void split_words(Words& words, const Regex& regex, SplitBehavior behavior, bool 
   std::vector<std::pair<std::size_t, std::size_t>> ranges;
   ranges.reserve(words.text.size() / 4);
   std::vector<Part> parts;
+  Regex::Search search(regex);
   for (std::size_t i = 0; i < words.ranges.size(); ++i) {
-    find_parts(regex, words.word(i), invert, parts);
+    find_parts(search, words.word(i), invert, parts);
     join_parts(behavior, parts);
     const std::size_t base = words.ranges[i].first;
     for (const Part& part : parts) {

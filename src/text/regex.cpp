@@ -70,14 +70,11 @@ struct Regex::Search::State {
   pcre2_match_context* context = nullptr;
   pcre2_jit_stack* stack = nullptr;
 
-  State(const pcre2_code* code, std::size_t length) {
+  explicit State(const pcre2_code* code) {
     data = pcre2_match_data_create_from_pattern(code, nullptr);
     context = pcre2_match_context_create(nullptr);
     stack = pcre2_jit_stack_create(32 * 1024, 16 * 1024 * 1024, nullptr);
     if (data == nullptr || context == nullptr) throw std::bad_alloc();
-    // An expression that is good for tokenizing tries each character a few times.
-    pcre2_set_match_limit(context,
-                          static_cast<std::uint32_t>(std::min<std::size_t>(1'000'000 + 16 * length, 1U << 31)));
     pcre2_set_heap_limit(context, 256 * 1024);
     if (stack != nullptr) pcre2_jit_stack_assign(context, nullptr, stack);
   }
@@ -106,7 +103,17 @@ Regex::Regex(std::string_view pattern, std::string where) : where_(std::move(whe
 }
 
 Regex::Search::Search(const Regex& regex, std::string_view text)
-    : regex_(regex), text_(text), state_(std::make_shared<State>(regex.code_->code, text.size())) {}
+    : regex_(regex), state_(std::make_shared<State>(regex.code_->code)) {
+  start(text);
+}
+
+void Regex::Search::start(std::string_view text) {
+  text_ = text;
+  begin_ = end_ = from_ = 0;
+  // An expression that is good for tokenizing tries each character a few times.
+  const std::size_t limit = std::min<std::size_t>(1'000'000 + 16 * text.size(), 1U << 31);
+  pcre2_set_match_limit(state_->context, static_cast<std::uint32_t>(limit));
+}
 
 bool Regex::Search::next() {
   if (from_ > text_.size()) return false;

@@ -16,10 +16,13 @@ class Regex {
   /// Error where the expression is wrong; `where` names its file and place.
   Regex(std::string_view pattern, std::string where);
 
-  /// Finds matches in one text, in turn. The text is valid UTF-8 and outlives the search.
+  /// Finds matches in one text after another, in turn. A text is valid UTF-8 and outlives its search.
   class Search {
    public:
-    Search(const Regex& regex, std::string_view text);
+    explicit Search(const Regex& regex, std::string_view text = "");
+
+    /// Goes on with another text; cheaper than another search.
+    void start(std::string_view text);
 
     /// Moves to the next match. Error where the expression takes too long on this text.
     bool next();

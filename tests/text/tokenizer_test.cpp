@@ -1,4 +1,6 @@
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -57,6 +59,23 @@ TEST(TokenizerTest, StreamingGivesWholeCharactersAndTheSameText) {
   EXPECT_EQ(stream.push(bytes("Ĥ")), "🙂");  // 82
   EXPECT_EQ(stream.push(bytes("ð")), "");
   EXPECT_EQ(stream.finish(), "\ufffd");
+}
+
+TEST(TokenizerTest, SeveralThreadsUseOne) {
+  const Tokenizer tokenizer = trained();
+  std::vector<Ids> expected;
+  for (const std::string& text : test::awkward_texts()) expected.push_back(tokenizer.encode(text));
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        wrong += tokenizer.encode(test::awkward_texts()[i]) == expected[i] ? 0 : 1;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(TokenizerTest, SpecialTokensInTheText) {
