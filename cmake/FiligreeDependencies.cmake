@@ -1,7 +1,7 @@
 # Libraries from the system; packages.txt lists the Debian packages. filigreeConfig.cmake.in finds them for consumers.
 
 function(filigree_find package)
-  find_package(${package} QUIET)
+  find_package(${package} QUIET ${ARGN})
   if(NOT ${package}_FOUND)
     message(FATAL_ERROR "${package} is missing. On Debian run tools/setup.sh, which installs what packages.txt lists.")
   endif()
@@ -15,17 +15,23 @@ filigree_find(Boost)
 filigree_find(ZLIB)
 if(FILIGREE_TORCH)
   # Not through filigree_find: LibTorch's files set variables that later ones of theirs read.
+  # Its targets name each other, so a project that adds this one as a folder must see them too.
+  set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
   find_package(Torch QUIET)
+  unset(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL)
   if(NOT Torch_FOUND)
     message(FATAL_ERROR "LibTorch is missing. On Debian run tools/setup.sh, which installs what packages.txt lists; if you have it from "
                         "elsewhere, give its folder with -DCMAKE_PREFIX_PATH; or build without what needs it: -DFILIGREE_TORCH=OFF.")
   endif()
 endif()
+filigree_find(PCRE2)
+filigree_find(ICU COMPONENTS uc)
 if(FILIGREE_PROGRAM)
   filigree_find(CLI11)
 endif()
 if(FILIGREE_TESTS)
   filigree_find(GTest)
+  filigree_find(SentencePiece)
 endif()
 if(FILIGREE_BENCH)
   filigree_find(benchmark)

@@ -14,6 +14,7 @@ configure_package_config_file(cmake/filigreeConfig.cmake.in "${PROJECT_BINARY_DI
                               INSTALL_DESTINATION "${package_dir}" PATH_VARS FILIGREE_DATA_DIR)
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/filigreeConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/filigreeConfig.cmake" "${PROJECT_BINARY_DIR}/filigreeConfigVersion.cmake"
+              cmake/FindPCRE2.cmake
         DESTINATION "${package_dir}")
 
 install(DIRECTORY recipes DESTINATION "${FILIGREE_DATA_DIR}")

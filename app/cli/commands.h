@@ -26,6 +26,10 @@ void setup_demo(CLI::App& app);
 void setup_bench(CLI::App& app);
 void setup_bench_dynamics(CLI::App& bench);
 
+/// `filigree lm` and the commands below it.
+void setup_lm(CLI::App& app);
+void setup_lm_tokenize(CLI::App& lm);
+
 /// `filigree dynamics` and the commands below it.
 void setup_dynamics(CLI::App& app);
 void setup_dynamics_systems(CLI::App& dynamics);

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   filigree::cli::setup_plan(app);
   filigree::cli::setup_dynamics(app);
   filigree::cli::setup_demo(app);
+  filigree::cli::setup_lm(app);
   filigree::cli::setup_bench(app);
   filigree::cli::setup_version(app);
   filigree::cli::setup_completion(app);

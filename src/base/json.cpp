@@ -19,21 +19,6 @@ std::string describe(const Bounds& bounds) {
 
 namespace {
 
-/// Where in the text a byte stands, as "line 3, column 5".
-std::string place(std::string_view text, std::size_t byte) {
-  byte = std::min(byte, text.size());
-  std::size_t line = 1, column = 1;
-  for (std::size_t i = 0; i + 1 < byte; ++i) {
-    if (text[i] == '\n') {
-      ++line;
-      column = 1;
-    } else {
-      ++column;
-    }
-  }
-  return fmt::format("line {}, column {}", line, column);
-}
-
 /// Looks through a text without keeping it. (A callback of the parser would see the same, but with it nlohmann-json
 /// takes time that grows with the square of an object's length.)
 class Watch : public SortedJson::json_sax_t {
@@ -68,7 +53,7 @@ class Watch : public SortedJson::json_sax_t {
       fail("{}: is not valid JSON: a number or a text in it cannot be represented", where_);
     }
     const bool cut = byte > text_.size();
-    fail("{}: is not valid JSON: {} at {}", where_, cut ? "it ends too early" : "unexpected text", place(text_, byte));
+    fail("{}: is not valid JSON: {} at {}", where_, cut ? "it ends too early" : "unexpected text", detail::text_place(text_, byte));
   }
 
  private:
@@ -107,6 +92,20 @@ Json load_json(const std::filesystem::path& path) { return parse_json(read_file(
 std::string to_text(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 namespace detail {
+
+std::string text_place(std::string_view text, std::size_t byte) {
+  byte = std::min(byte, text.size());
+  std::size_t line = 1, column = 1;
+  for (std::size_t i = 0; i + 1 < byte; ++i) {
+    if (text[i] == '\n') {
+      ++line;
+      column = 1;
+    } else {
+      ++column;
+    }
+  }
+  return fmt::format("line {}, column {}", line, column);
+}
 
 std::string type_name(const Json& json) {
   if (json.is_null()) return "null";

@@ -33,6 +33,9 @@ std::string to_text(const Json& json);
 
 namespace detail {
 
+/// Where in a text a byte stands, as "line 3, column 5".
+std::string text_place(std::string_view text, std::size_t byte);
+
 std::string type_name(const Json& json);
 [[noreturn]] void wrong_type(const std::string& where, const std::string& path, std::string_view expected,
                              const Json& json);

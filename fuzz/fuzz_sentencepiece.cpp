@@ -1,0 +1,17 @@
+#include "support.h"
+#include "text/build.h"
+
+/// Any bytes as a SentencePiece model; one that is read encodes and decodes some texts.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace filigree;
+  fuzz::refuse_or_read([&] {
+    const text::SentencePieceFile file = text::parse_sentencepiece(fuzz::as_text(data, size), "input");
+    const text::Tokenizer tokenizer = text::build_tokenizer(file, text::TokenizerConfig{}, "input");
+    for (const char* sample : {"", " ab  cd\r\n", "\xc3\xa9t\xc3\xa9 1234 \xf0\x9f\x99\x82", "</s>[unused9]"}) {
+      const std::vector<text::TokenId> ids = tokenizer.encode(sample);
+      for (const text::TokenId id : ids) fuzz::require(tokenizer.contains(id));
+      fuzz::require(!text::first_invalid_utf8(tokenizer.decode(ids, {.skip_special = false})));
+    }
+  });
+  return 0;
+}
