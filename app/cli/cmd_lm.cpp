@@ -4,10 +4,11 @@
 namespace filigree::cli {
 
 void setup_lm(CLI::App& app) {
-  CLI::App* lm = add_command(app, {"lm", "Language models: tokenizers.",
-                                   "filigree lm tokenize --tokenizer model --text \"a red fox\" --pieces"});
+  CLI::App* lm = add_command(app, {"lm", "Language models: generate text, tokenizers.",
+                                   "filigree lm generate --model DIR --prompt \"Once upon a time\""});
   lm->require_subcommand(1);
   setup_lm_tokenize(*lm);
+  setup_lm_torch(*lm);
 }
 
 }  // namespace filigree::cli

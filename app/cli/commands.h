@@ -29,6 +29,7 @@ void setup_bench_dynamics(CLI::App& bench);
 /// `filigree lm` and the commands below it.
 void setup_lm(CLI::App& app);
 void setup_lm_tokenize(CLI::App& lm);
+void setup_lm_torch(CLI::App& lm);
 
 /// `filigree dynamics` and the commands below it.
 void setup_dynamics(CLI::App& app);

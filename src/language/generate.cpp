@@ -5,6 +5,7 @@
 #include <limits>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "base/error.h"
@@ -275,7 +276,7 @@ std::vector<std::int64_t> draw(const at::Tensor& logits_BV, const std::vector<Id
 
 Generated generate(const Model& model, const std::vector<Ids>& prompts, const GenerateOptions& options) {
   check(model, prompts, options);
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   Rows rows(prompts, options);
   if (options.max_new_tokens <= 0) return rows.result;
   if (!options.cache) {

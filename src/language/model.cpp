@@ -1,16 +1,21 @@
 #include "language/model.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <ATen/ATen.h>
 
 #include "base/error.h"
+#include "spec/count.h"
 
 namespace filigree::language {
 namespace {
 
+/// Whether a layer has experts; prediction modules are as the last layer.
 bool has_experts(const spec::Model& m, std::int64_t layer) {
-  return m.experts && layer >= m.dense_prefix && (layer - m.dense_prefix) % m.expert_period == 0;
+  const std::vector<spec::LayerKind> kinds = spec::layer_kinds(m);
+  const std::size_t index = std::min(static_cast<std::size_t>(layer), kinds.size() - 1);
+  return kinds[index].feed_forward == spec::FeedForward::experts;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "moe/balance.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "base/error.h"
 
@@ -28,7 +29,7 @@ double load_variation(const at::Tensor& count_E) {
 }
 
 void update_correction(at::Tensor& correction_E, const at::Tensor& count_E, double rate) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const at::Tensor load = count_E.to(correction_E.device(), at::kFloat);
   correction_E.add_(at::sign(load.mean() - load), rate);
 }

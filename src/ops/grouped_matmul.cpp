@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -38,7 +39,7 @@ void for_groups(const std::vector<std::int64_t>& begin, bool on_cpu, const Work&
     return;
   }
   at::parallel_for(0, groups, 1, [&](std::int64_t from, std::int64_t to) {
-    const at::NoGradGuard no_grad;  // threads have a mode of their own
+    const c10::NoGradGuard no_grad;  // threads have a mode of their own
     for (std::int64_t e = from; e < to; ++e) one(e);
   });
 }
@@ -46,7 +47,7 @@ void for_groups(const std::vector<std::int64_t>& begin, bool on_cpu, const Work&
 struct GroupedMatmul : torch::autograd::Function<GroupedMatmul> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x_RI, const at::Tensor& w_EOI,
                             const at::Tensor& count_E) {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     const std::vector<std::int64_t> begin = offsets(count_E, x_RI.size(0));
     context->save_for_backward({x_RI, w_EOI});
     context->saved_data["begin"] = begin;

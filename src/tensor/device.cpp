@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 
@@ -104,7 +105,7 @@ int use_threads(int count) {
 }
 
 BlasTimes measure_blas() {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   // One thread: several that wait for each other on a busy machine would be measured instead of the BLAS.
   const int threads = at::get_num_threads();
   at::set_num_threads(1);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "base/error.h"
@@ -75,14 +76,14 @@ class Checker {
   }
 
   double value(const std::vector<at::Tensor>& inputs) {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     const double result = weighted(inputs).item<double>();
     if (!std::isfinite(result)) fail("gradcheck: the function's outputs are not all finite");
     return result;
   }
 
   void differentiate() {
-    const at::AutoGradMode with_grad(true);
+    const c10::AutoGradMode with_grad(true);
     std::vector<at::Tensor> inputs = inputs_;
     std::vector<at::Tensor> leaves;
     for (const std::size_t i : real_) {

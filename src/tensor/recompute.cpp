@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <ATen/ThreadLocalState.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/engine.h>
@@ -99,7 +100,7 @@ std::vector<at::Tensor> RecomputeNode::rerun(std::vector<at::Tensor>& inputs) {
     inputs.push_back(input);
   }
   const at::ThreadLocalStateGuard as_before(thread_state);
-  const at::AutoGradMode with_grad(true);
+  const c10::AutoGradMode with_grad(true);
   const RandomReplay replay(random);
   std::vector<at::Tensor> outputs = function(inputs);
   if (outputs.size() != shapes.size()) {
@@ -115,7 +116,7 @@ std::vector<at::Tensor> RecomputeNode::rerun(std::vector<at::Tensor>& inputs) {
 }
 
 autograd::variable_list RecomputeNode::apply(autograd::variable_list&& output_grads) {
-  if (at::GradMode::is_enabled()) {
+  if (c10::GradMode::is_enabled()) {
     fail(
         "recompute: second derivatives (create_graph) are not supported; call the function itself where they are "
         "needed");
@@ -157,7 +158,7 @@ autograd::variable_list RecomputeNode::apply(autograd::variable_list&& output_gr
 }  // namespace
 
 std::vector<at::Tensor> recompute(Function function, const std::vector<at::Tensor>& inputs) {
-  if (!at::GradMode::is_enabled()) return function(inputs);
+  if (!c10::GradMode::is_enabled()) return function(inputs);
   const std::shared_ptr<RecomputeNode> node(new RecomputeNode(inputs), autograd::deleteNode);
   autograd::edge_list edges;
   std::vector<at::Tensor> plain;
@@ -171,7 +172,7 @@ std::vector<at::Tensor> recompute(Function function, const std::vector<at::Tenso
   node->set_next_edges(std::move(edges));
   std::vector<at::Tensor> outputs;
   {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     outputs = function(plain);
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -80,7 +81,7 @@ void load_into(const NamedTensors& destination, const SafeTensors& file, const L
     fail("{}: its tensors are not those of the model, so nothing was loaded; {}", file.path().string(),
          text::join(parts, "; "));
   }
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (auto& [source, tensor] : copies) tensor.copy_(file.get(source, tensor.scalar_type(), tensor.device()));
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "base/file.h"
@@ -10,6 +11,7 @@
 #include "language/generate.h"
 #include "language/model.h"
 #include "support/paths.h"
+#include "tensor/device.h"
 #include "tensor/safetensors.h"
 
 /// A small Pangu Ultra MoE as another implementation computed it, in float32. All sizes come from the case's files.
@@ -54,7 +56,7 @@ class PanguReference : public testing::Test {
 };
 
 TEST_F(PanguReference, OutputsAndRouting) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   std::vector<moe::Routing> routings;
   Pass pass;
   pass.routings = &routings;
@@ -91,6 +93,26 @@ TEST_F(PanguReference, LossesAndGradients) {
     ASSERT_TRUE(norms.contains(name)) << name;
     EXPECT_NEAR(norms[name], norm.get<double>(), kGradientNorms * norm.get<double>()) << name;
   }
+}
+
+TEST_F(PanguReference, OutputsOnAGpu) {
+  const std::vector<std::string> devices = tensor::device_names();
+  if (std::find(devices.begin(), devices.end(), "cuda:0") == devices.end()) GTEST_SKIP() << "no GPU here";
+  const c10::NoGradGuard no_grad;
+  const auto outputs = [&](at::ScalarType dtype) {
+    const Model model = load_model(folder_.string(), at::TensorOptions().device(at::kCUDA).dtype(dtype));
+    return model.forward(input_.to(at::kCUDA));
+  };
+  const Output exact = outputs(at::kFloat);
+  EXPECT_LE(furthest(exact.logits_BTV.cpu(), reference("logits")), kOutputs);
+  EXPECT_LE(furthest(exact.hidden_BTD.cpu(), reference("hidden")), kOutputs);
+  // Eight bits of mantissa, and a router that may choose otherwise where two experts are near: in the mean over all
+  // logits it is a few per cent.
+  constexpr double kHalfPrecision = 0.1;
+  const at::Tensor half = outputs(at::kBFloat16).logits_BTV.cpu().to(at::kFloat);
+  const double error = ((half - reference("logits")).norm() / reference("logits").norm()).item<double>();
+  EXPECT_LE(error, kHalfPrecision);
+  RecordProperty("bfloat16_error", std::to_string(error));
 }
 
 TEST_F(PanguReference, GreedyTokensInEveryWayOfDecoding) {

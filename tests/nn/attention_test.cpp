@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "support/expect_error.h"
@@ -60,7 +61,7 @@ class Kinds : public testing::TestWithParam<int> {
 INSTANTIATE_TEST_SUITE_P(Attention, Kinds, testing::Range(0, 3));
 
 TEST_P(Kinds, TokenByTokenWithACacheGivesTheSame) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const auto attention = filled(sizes());
   const at::Tensor x = at::randn({2, 6, 12});
   const auto angles = [&](std::int64_t from, std::int64_t count) {
@@ -84,7 +85,7 @@ TEST_P(Kinds, TokenByTokenWithACacheGivesTheSame) {
 }
 
 TEST_P(Kinds, TheFutureIsNotSeen) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const auto attention = filled(sizes());
   const Angles angles = rotary_angles(at::arange(5).unsqueeze(0), attention->rotary_size(), 10000);
   at::Tensor x = at::randn({1, 5, 12});

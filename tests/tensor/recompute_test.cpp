@@ -1,6 +1,7 @@
 #include "tensor/recompute.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -150,7 +151,7 @@ TEST(Recompute, DoesNothingWhereNothingNeedsGradients) {
 TEST(Recompute, OnlyRunsWhereGradientsAreNotRecorded) {
   int runs = 0;
   at::Tensor x = leaf({2}, 1);
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const at::Tensor y = recompute(
       [&](const at::Tensor& in) {
         ++runs;

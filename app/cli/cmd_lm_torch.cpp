@@ -1,0 +1,54 @@
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "commands.h"
+#include "frame.h"
+#include "lm_commands.h"
+
+/// Commands that need LibTorch live in the program filigree-torch, which stands beside this one: LibTorch takes half a
+/// second to load, which the planner and the tokenizers need not wait for. Where the build has none, it is not there.
+namespace filigree::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Becomes filigree-torch with the same words. Returns never.
+void become(const std::vector<std::string>& words) {
+  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "filigree-torch";
+  if (!fs::exists(program)) {
+    fail("this build has no LibTorch, which '{} {}' needs: {} is missing; configure with -DFILIGREE_TORCH=ON", words[0],
+         words[1], program.string());
+  }
+  std::vector<std::string> all{"filigree"};
+  all.insert(all.end(), words.begin(), words.end());
+  std::vector<char*> arguments;
+  for (std::string& word : all) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  execv(program.c_str(), arguments.data());
+  fail("{}: cannot be started", program.string());
+}
+
+void add_torch_command(CLI::App& parent, const CommandText& text) {
+  CLI::App* command = add_command(parent, text);
+  command->set_help_flag();  // filigree-torch has the help
+  command->prefix_command();
+  const std::string group = parent.get_name(), name = text.name;
+  command->callback([command, group, name] {
+    std::vector<std::string> words{group, name};
+    for (const std::string& word : command->remaining()) words.push_back(word);
+    become(words);
+  });
+}
+
+}  // namespace
+
+void setup_lm_torch(CLI::App& lm) {
+  add_torch_command(lm, lm_generate_text());
+  add_torch_command(lm, lm_logits_text());
+}
+
+}  // namespace filigree::cli

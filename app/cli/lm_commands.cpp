@@ -1,0 +1,15 @@
+#include "lm_commands.h"
+
+namespace filigree::cli {
+
+CommandText lm_generate_text() {
+  return {"generate", "Continue a prompt with a language model.",
+          "filigree lm generate --model DIR --prompt \"Once upon a time\" --max-new-tokens 100"};
+}
+
+CommandText lm_logits_text() {
+  return {"logits", "The logits of a language model for given tokens, as safetensors.",
+          "filigree lm logits --model DIR --ids ids.safetensors --output logits.safetensors"};
+}
+
+}  // namespace filigree::cli

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "frame.h"
+
+/// Commands of filigree-torch; filigree itself lists them and starts it.
+namespace filigree::cli {
+
+CommandText lm_generate_text();
+CommandText lm_logits_text();
+
+void setup_lm_generate(CLI::App& lm);
+void setup_lm_logits(CLI::App& lm);
+
+}  // namespace filigree::cli
