@@ -126,7 +126,8 @@ std::vector<BpeMerge> resolve_merges(const std::vector<std::pair<std::string, st
                                      const std::string& place) {
   std::vector<BpeMerge> out;
   out.reserve(merges.size());
-  for (const auto& [left, right] : merges) {
+  for (const auto& merge : merges) {
+    const std::string &left = merge.first, &right = merge.second;
     std::string_view tail = right;
     if (!prefix.empty() && tail.starts_with(prefix)) tail.remove_prefix(prefix.size());
     const std::string merged = left + std::string(tail);
