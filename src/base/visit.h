@@ -73,6 +73,7 @@ std::optional<Enum> enum_from_name(std::string_view name) {
 template <class Enum>
 std::vector<std::string> enum_all_names() {
   std::vector<std::string> names;
+  names.reserve(EnumNames<Enum>::table.size());
   for (const auto& entry : EnumNames<Enum>::table) names.emplace_back(entry.second);
   return names;
 }

@@ -81,7 +81,7 @@ fs::path find_in_folder(const fs::path& folder) {
   std::error_code code;
   for (const std::string_view stem : {"model", "diffusion_pytorch_model"}) {
     for (const std::string_view end : {kIndexEnd, kFileEnd}) {
-      const fs::path path = folder / fmt::format("{}{}", stem, end);
+      fs::path path = folder / fmt::format("{}{}", stem, end);
       if (fs::exists(path, code)) return path;
     }
   }

@@ -25,6 +25,15 @@ TEST(Json, KeepsTheOrderOfKeys) {
   EXPECT_EQ(to_text(json), "{\n  \"b\": 1,\n  \"a\": [\n    1,\n    2\n  ]\n}\n");
 }
 
+TEST(Json, SortsTheKeysOfManyWhereAsked) {
+  std::string text = "{";
+  for (int i = 30'000; i > 0; --i) text += fmt::format("\"{:05}\": {{}}{}", i, i > 1 ? "," : "}");
+  const SortedJson json = parse_sorted_json(text, "x");
+  EXPECT_EQ(json.size(), 30'000u);
+  EXPECT_EQ(json.begin().key(), "00001");
+  EXPECT_ERROR(parse_sorted_json(R"({"a": 1, "a": 2})", "x.json"), "x.json: key 'a' appears twice in one object");
+}
+
 TEST(Json, NamesWhereTheTextIsBroken) {
   EXPECT_ERROR(parse_json(" \n", "x.json"), "x.json: is empty, expected JSON");
   EXPECT_ERROR(parse_json("{\"a\": 1,\n  \"b\" 2}", "x.json"),
