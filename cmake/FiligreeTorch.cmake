@@ -3,7 +3,8 @@
 #   header for all libraries and one for all programs bring this to 3 s. They serve targets that have the same options
 #   that change code (so none with filigree_native); others call target_link_libraries themselves.
 
-set(FILIGREE_TORCH_TARGETS torch torch_library c10)
+# libstdc++ comes first: PyTorch's own builds export a part of std::filesystem that crashes when others call it.
+set(FILIGREE_TORCH_TARGETS stdc++ torch torch_library c10)
 
 # Headers that most files include anyway; each file still includes what it uses.
 set(FILIGREE_TORCH_HEADERS <ATen/ATen.h> <torch/csrc/autograd/autograd.h> <torch/nn/module.h>)

@@ -98,7 +98,8 @@ Json as_json(const language::Generated& generated, const std::string& text, bool
 void report(const language::Generated& generated) {
   const double seconds = generated.decode_seconds;
   const auto tokens = static_cast<double>(generated.ids.front().size());
-  std::string line = fmt::format("{} tokens, {:.1f} a second", generated.ids.front().size(), tokens / std::max(seconds, 1e-9));
+  std::string line =
+      fmt::format("{} tokens, {:.1f} a second", generated.ids.front().size(), tokens / std::max(seconds, 1e-9));
   if (generated.proposed > 0) {
     line += fmt::format("; {} of {} proposals accepted", generated.accepted, generated.proposed);
   }
@@ -152,7 +153,9 @@ void add_sampling(CLI::App& command, Options& options) {
       ->check(CLI::Range(0.0, 1.0))
       ->type_name("X")
       ->capture_default_str();
-  command.add_option("--repetition-penalty", sampling.repetition_penalty, "above 1: tokens that occurred become less likely")
+  command
+      .add_option("--repetition-penalty", sampling.repetition_penalty,
+                  "above 1: tokens that occurred become less likely")
       ->check(CLI::PositiveNumber)
       ->type_name("X")
       ->capture_default_str();

@@ -56,12 +56,14 @@ void setup_lm_logits(CLI::App& lm) {
   CLI::App* command = add_command(lm, lm_logits_text());
   const auto options = std::make_shared<Options>();
   add_model_inputs(*command, options->model);
-  command->add_option("--ids", options->ids, "safetensors with the tokens (batch, tokens): one tensor, or one called ids")
+  command
+      ->add_option("--ids", options->ids, "safetensors with the tokens (batch, tokens): one tensor, or one called ids")
       ->required()
       ->type_name("FILE");
   command
-      ->add_option("-o,--output", options->output,
-                   "safetensors for logits (batch, tokens, vocabulary), hidden, and mtp_logits where the model has them")
+      ->add_option(
+          "-o,--output", options->output,
+          "safetensors for logits (batch, tokens, vocabulary), hidden, and mtp_logits where the model has them")
       ->required()
       ->type_name("FILE");
   command->callback([options] { run(*options); });

@@ -53,7 +53,8 @@ class Watch : public SortedJson::json_sax_t {
       fail("{}: is not valid JSON: a number or a text in it cannot be represented", where_);
     }
     const bool cut = byte > text_.size();
-    fail("{}: is not valid JSON: {} at {}", where_, cut ? "it ends too early" : "unexpected text", detail::text_place(text_, byte));
+    fail("{}: is not valid JSON: {} at {}", where_, cut ? "it ends too early" : "unexpected text",
+         detail::text_place(text_, byte));
   }
 
  private:

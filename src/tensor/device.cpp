@@ -8,8 +8,8 @@
 #include <utility>
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <torch/cuda.h>
 
 #include "base/error.h"

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 #include <ATen/ThreadLocalState.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/function.h>

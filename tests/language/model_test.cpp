@@ -53,13 +53,14 @@ TEST_P(Families, GradientsAgreeWithDifferences) {
     const Output out = model.forward(ids, pass);
     at::Tensor loss = cross_entropy(out.logits_BTV, ids);
     if (model.has_predictor()) {
-      loss = loss + cross_entropy(model.predict(ids.narrow(1, 1, 7), out.hidden_BTD.narrow(1, 0, 7)), ids.narrow(1, 1, 7));
+      loss =
+          loss + cross_entropy(model.predict(ids.narrow(1, 1, 7), out.hidden_BTD.narrow(1, 0, 7)), ids.narrow(1, 1, 7));
     }
     return loss;
   };
   run(nullptr).backward();
   const c10::NoGradGuard no_grad;
-  constexpr double kStep = 2e-3;      // float32: rounding of the losses is some 1e-7
+  constexpr double kStep = 2e-3;       // float32: rounding of the losses is some 1e-7
   constexpr double kTolerance = 2e-3;  // of the derivative along a direction of length 1
   int compared = 0;
   for (int trial = 0; trial < 12; ++trial) {
@@ -94,10 +95,13 @@ TEST(Model, RefusesWhatCannotBeRun) {
   json["rope_scaling"] = {{"type", "yarn"}};
   EXPECT_ERROR(config_from_json(json, "a.json"),
                "a.json: rope_scaling is not supported; set it to null to run the model within its first positions");
-  EXPECT_ERROR(Model(config_from_json(parse_json(R"({"model_type": "gpt2", "vocab_size": 8, "n_embd": 8, "n_head": 2,
-                       "n_layer": 1, "n_positions": 8})", "b"), "b.json")),
-               "b.json: models of type 'gpt2' cannot be run; pangu_ultra_moe, deepseek_v3, kimi_k2, qwen3 and qwen3_moe "
-               "can");
+  EXPECT_ERROR(
+      Model(config_from_json(parse_json(R"({"model_type": "gpt2", "vocab_size": 8, "n_embd": 8, "n_head": 2,
+                       "n_layer": 1, "n_positions": 8})",
+                                        "b"),
+                             "b.json")),
+      "b.json: models of type 'gpt2' cannot be run; pangu_ultra_moe, deepseek_v3, kimi_k2, qwen3 and qwen3_moe "
+      "can");
   EXPECT_ERROR(load_model("/nowhere/at/all"),
                "/nowhere/at/all: is no folder; a model is a folder with config.json and safetensors");
   const Model qwen = test::small_model("qwen");
