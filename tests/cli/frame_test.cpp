@@ -86,7 +86,8 @@ struct Wrong {
 
 TEST(Frame, WrongUsageIsOneSentenceAndExitCodeTwo) {
   const std::vector<Wrong> cases{
-      {{}, "filigree: a command is missing (plan, dynamics, demo, bench, version, completion); see filigree --help"},
+      {{},
+       "filigree: a command is missing (plan, dynamics, demo, lm, bench, version, completion); see filigree --help"},
       {{"pln"},
        "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, dynamics, demo, bench, version, "
        "completion)"},

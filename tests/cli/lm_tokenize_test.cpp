@@ -52,7 +52,10 @@ TEST_F(LmTokenize, ThereAndBack) {
   EXPECT_EQ(json.at("tokens"), json.at("ids").size());
   EXPECT_EQ(json.at("pieces").back(), "<|endoftext|>");
   std::string ids;
-  for (const Json& id : json.at("ids")) ids += (ids.empty() ? "" : ",") + id.dump();
+  for (const Json& id : json.at("ids")) {
+    if (!ids.empty()) ids += ",";
+    ids += id.dump();
+  }
   EXPECT_EQ(run(command({"-t", tokenizer, "--decode", ids})).out, "the mat, naïve 🙂\n");
   EXPECT_EQ(run(command({"-t", tokenizer, "--decode", ids, "--keep-special"})).out, text + "\n");
   EXPECT_EQ(run_json(command({"-t", tokenizer, "--decode", "1 2, 3", "--json"})).at("ids"), Json({1, 2, 3}));
