@@ -89,7 +89,7 @@ TEST(Frame, WrongUsageIsOneSentenceAndExitCodeTwo) {
       {{},
        "filigree: a command is missing (plan, dynamics, demo, lm, bench, version, completion); see filigree --help"},
       {{"pln"},
-       "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, dynamics, demo, bench, version, "
+       "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, dynamics, demo, lm, bench, version, "
        "completion)"},
       {{"plan", "estimat"},
        "filigree: plan: unknown command 'estimat'; did you mean 'estimate'? (commands: estimate, "},
