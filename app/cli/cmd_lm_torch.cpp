@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -16,6 +17,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Debian's OpenBLAS does not know newer processors and then uses kernels for SSE3, at a third of the speed. Its choice is
+/// made when it is loaded, so it is told here; a choice of the user's stays.
+void choose_blas_kernels() {
+#if defined(__x86_64__)
+  const char* kernels = nullptr;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) kernels = "HASWELL";
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd")) {
+    kernels = "SKYLAKEX";
+  }
+  if (kernels != nullptr) setenv("OPENBLAS_CORETYPE", kernels, 0);
+#endif
+}
+
 /// Becomes filigree-torch with the same words. Returns never.
 void become(const std::vector<std::string>& words) {
   const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "filigree-torch";
@@ -28,6 +43,7 @@ void become(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
   for (std::string& word : all) arguments.push_back(word.data());
   arguments.push_back(nullptr);
+  choose_blas_kernels();
   execv(program.c_str(), arguments.data());
   fail("{}: cannot be started", program.string());
 }
