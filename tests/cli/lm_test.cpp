@@ -76,6 +76,16 @@ TEST_F(LanguageModel, LogitsAreWritten) {
   EXPECT_THAT(file.substr(0, 400), testing::AllOf(HasSubstr("\"logits\""), HasSubstr("\"hidden\"")));
 }
 
+TEST(WithoutLibTorch, IsSaidInOneSentence) {
+  const Folder folder;
+  const std::string alone = folder.path("filigree");
+  fs::copy_file(program(), alone);
+  const Ran ran = run_other(alone, {"lm", "generate", "--model", "x", "--prompt-ids", "1"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(ran.err, "filigree: this build has no LibTorch, which 'lm generate' needs: " +
+                         folder.path("filigree-torch") + " is missing; configure with -DFILIGREE_TORCH=ON\n");
+}
+
 TEST_F(LanguageModel, BadInput) {
   expect_failure({"lm", "generate", "--model", folder_.path("none"), "--prompt-ids", "1"}, 1, "is no folder");
   expect_failure(generate({"--prompt-ids", "1,100000"}), 1, "prompt 0, token 1: the id 100000 is not within 0");
