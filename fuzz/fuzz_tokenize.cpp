@@ -46,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const char byte : input) {
     ids.push_back(static_cast<unsigned char>(byte));
     const std::string part = stream.push(ids.back());
-    fuzz::require(!text::first_invalid_utf8(part));
+    fuzz::require(!first_invalid_utf8(part));
     parts += part;
   }
   fuzz::require(parts + stream.finish() == tokenizer.decode(ids));

@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char* sample : {"", " ab  cd\r\n", "\xc3\xa9t\xc3\xa9 1234 \xf0\x9f\x99\x82", "</s><|end|>"}) {
       const std::vector<text::TokenId> ids = tokenizer.encode(sample);
       for (const text::TokenId id : ids) fuzz::require(tokenizer.contains(id));
-      fuzz::require(!text::first_invalid_utf8(tokenizer.decode(ids, {.skip_special = false})));
+      fuzz::require(!first_invalid_utf8(tokenizer.decode(ids, {.skip_special = false})));
       tokenizer.encode(sample, {.add_special = false, .specials = text::Specials::as_text});
     }
   });

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -23,19 +22,17 @@ struct Options {
   Output output;
 };
 
-std::vector<std::string> wanted_parts(const std::string& words) {
-  std::vector<std::string> known, names;
-  for (const dynamics::BenchKind& kind : dynamics::bench_kinds()) known.push_back(kind.name);
-  if (text::lower(words) == "all") return known;
-  for (const std::string& word : text::split(words, ',')) {
-    const std::string name = text::lower(text::trim(word));
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      throw UsageError(fmt::format("--parts: no part is called '{}'{} (parts: {})", name,
-                                   text::did_you_mean(name, known), text::join(known, ", ")));
+std::vector<dynamics::BenchKind> wanted_parts(const std::string& words) {
+  if (text::lower(words) == "all") return dynamics::bench_kinds();
+  std::vector<dynamics::BenchKind> kinds;
+  try {
+    for (const std::string& word : text::split(words, ',')) {
+      kinds.push_back(dynamics::find_bench_kind(text::lower(text::trim(word))));
     }
-    names.push_back(name);
+  } catch (const Error& error) {
+    throw UsageError(fmt::format("--parts: {}", error.what()));
   }
-  return names;
+  return kinds;
 }
 
 std::string heading(const Options& options) {
@@ -47,6 +44,7 @@ std::string heading(const Options& options) {
 
 /// The parts as they come, then all targets. What is printed to a file comes at the end, whole.
 void run(const Options& options) {
+  const std::vector<dynamics::BenchKind> kinds = wanted_parts(options.parts);
   dynamics::BenchSettings settings;
   settings.data = options.data.empty() ? recipes_folder() / "dynamics" : std::filesystem::path(options.data);
   settings.threads = options.threads;
@@ -55,12 +53,11 @@ void run(const Options& options) {
   TerminalProgress progress(stderr);
   settings.progress = &progress;
   const bool at_once = options.output.as_json() || !options.output.file.empty();
-  const std::string head = heading(options);
-  std::string all = head;
-  if (!at_once) emit({}, head);
+  std::string all = heading(options);
+  if (!at_once) emit({}, all);
   std::vector<dynamics::BenchPart> parts;
-  for (const std::string& name : wanted_parts(options.parts)) {
-    dynamics::BenchPart part = dynamics::run_bench(name, settings);
+  for (const dynamics::BenchKind& kind : kinds) {
+    dynamics::BenchPart part = dynamics::run_bench(kind, settings);
     if (cancelled()) break;  // what a stopped part has is no figure
     const std::string text = (options.markdown ? dynamics::bench_markdown(part) : dynamics::bench_text(part)) + "\n";
     if (!at_once) emit({}, text);

@@ -114,7 +114,8 @@ void run(Options options) {
   generate.sampling.temperature = options.greedy ? 0 : options.temperature;
   generate.cache = !options.no_cache;
   generate.absorbed = !options.expanded;
-  std::vector<std::int64_t> ids = parse_ids(options.prompt_ids.empty() ? "0" : options.prompt_ids);
+  std::vector<std::int64_t> ids;
+  if (!options.prompt_ids.empty()) ids = parse_ids(options.prompt_ids);
   std::optional<text::Tokenizer> tokenizer;
   if (!options.prompt.empty()) {
     tokenizer = read_tokenizer(options.model);

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
-#include <fmt/format.h>
 
 #include "base/error.h"
 #include "lm_commands.h"
@@ -47,7 +46,7 @@ void run(const Options& options) {
     tensors.emplace_back("mtp_logits", second.cpu());
   }
   tensor::save(options.output, tensors);
-  fmt::print(stderr, "wrote {}\n", options.output);
+  report_written(options.output);
 }
 
 }  // namespace

@@ -19,37 +19,42 @@ std::string describe(const Bounds& bounds) {
 
 namespace {
 
-/// Looks through a text without keeping it. (A callback of the parser would see the same, but with it nlohmann-json
-/// takes time that grows with the square of an object's length.)
-class Watch : public SortedJson::json_sax_t {
+/// Builds a document from the parser's events, and refuses what is too deep or named twice. (A callback of the parser would
+/// see the same, but with it, and with its own building of ordered objects, nlohmann-json takes time that grows with the
+/// square of an object's length.)
+template <class AnyJson>
+class Builder : public nlohmann::json_sax<AnyJson> {
  public:
-  Watch(std::string_view text, const std::string& where) : text_(text), where_(where) {}
+  Builder(std::string_view text, const std::string& where) : text_(text), where_(where) {}
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
+  AnyJson root;
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(std::int64_t value) override { return add(value); }
+  bool number_unsigned(std::uint64_t value) override { return add(value); }
+  bool number_float(double value, const std::string&) override { return add(value); }
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(typename AnyJson::binary_t&) override { return false; }  // JSON has none
 
   bool start_object(std::size_t) override {
     keys_.emplace_back();
-    return open();
+    return open(AnyJson::object());
   }
-  bool key(string_t& name) override {
+  bool key(std::string& name) override {
     if (!keys_.back().insert(name).second) fail("{}: key '{}' appears twice in one object", where_, name);
+    name_ = std::move(name);
     return true;
   }
   bool end_object() override {
     keys_.pop_back();
     return close();
   }
-  bool start_array(std::size_t) override { return open(); }
+  bool start_array(std::size_t) override { return open(AnyJson::array()); }
   bool end_array() override { return close(); }
 
-  bool parse_error(std::size_t byte, const std::string&, const SortedJson::exception& error) override {
-    if (dynamic_cast<const SortedJson::parse_error*>(&error) == nullptr) {
+  bool parse_error(std::size_t byte, const std::string&, const nlohmann::detail::exception& error) override {
+    if (dynamic_cast<const nlohmann::detail::parse_error*>(&error) == nullptr) {
       fail("{}: is not valid JSON: a number or a text in it cannot be represented", where_);
     }
     const bool cut = byte > text_.size();
@@ -58,28 +63,46 @@ class Watch : public SortedJson::json_sax_t {
   }
 
  private:
-  bool open() {
-    constexpr int kMaxDepth = 64;
-    if (++depth_ > kMaxDepth + 1) fail("{}: is nested deeper than {} levels", where_, kMaxDepth);
+  /// Where the next value stands: at the end of what is open, which has no such key yet.
+  AnyJson& place(AnyJson value) {
+    if (open_.empty()) return root = std::move(value);
+    if (open_.back()->is_array()) return open_.back()->emplace_back(std::move(value));
+    auto& object = open_.back()->template get_ref<typename AnyJson::object_t&>();
+    if constexpr (std::is_same_v<AnyJson, Json>) {
+      object.push_back({std::move(name_), std::move(value)});
+      return object.back().second;
+    } else {
+      return object.emplace(std::move(name_), std::move(value)).first->second;
+    }
+  }
+  bool add(AnyJson value) {
+    place(std::move(value));
+    return true;
+  }
+  bool open(AnyJson empty) {
+    constexpr std::size_t kMaxDepth = 64;
+    if (open_.size() > kMaxDepth) fail("{}: is nested deeper than {} levels", where_, kMaxDepth);
+    open_.push_back(&place(std::move(empty)));
     return true;
   }
   bool close() {
-    --depth_;
+    open_.pop_back();
     return true;
   }
 
   std::string_view text_;
   const std::string& where_;
+  std::string name_;            ///< of the value to come
+  std::vector<AnyJson*> open_;  ///< arrays and objects; nothing is added to one while another is open in it
   std::vector<std::set<std::string>> keys_;  ///< of the objects that are open
-  int depth_ = 0;
 };
 
 template <class AnyJson>
 AnyJson parse(std::string_view text, const std::string& where) {
   if (text::trim(text).empty()) fail("{}: is empty, expected JSON", where);
-  Watch watch(text, where);
-  SortedJson::sax_parse(text.begin(), text.end(), &watch);
-  return AnyJson::parse(text.begin(), text.end());
+  Builder<AnyJson> builder(text, where);
+  AnyJson::sax_parse(text.begin(), text.end(), &builder);
+  return std::move(builder.root);
 }
 
 }  // namespace

@@ -162,9 +162,7 @@ Vector median_of(const std::vector<const Vector*>& forecasts) {
   std::vector<double> values(forecasts.size());
   for (Index i = 0; i < result.size(); ++i) {
     for (std::size_t j = 0; j < forecasts.size(); ++j) values[j] = (*forecasts[j])[i];
-    std::sort(values.begin(), values.end());
-    const std::size_t middle = values.size() / 2;
-    result[i] = values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
+    result[i] = median(values);
   }
   return result;
 }

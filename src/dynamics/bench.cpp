@@ -1,31 +1,13 @@
 #include "dynamics/bench.h"
 
 #include <chrono>
-#include <cmath>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "dynamics/bench_tools.h"
 
 namespace filigree::dynamics {
-
-std::string bench_number(double value) {
-  if (!std::isfinite(value)) return "diverged";
-  if (value == 0) return "0";
-  const double size = std::abs(value);
-  if (size < 1e-3 || size >= 1e6) return fmt::format("{:.1e}", value);
-  if (size >= 100) return fmt::format("{:.0f}", value);
-  if (size >= 10) return fmt::format("{:.1f}", value);
-  return fmt::format("{:.3g}", value);
-}
-
-double median_of(std::vector<double> values) {
-  FILIGREE_ASSERT(!values.empty());
-  std::sort(values.begin(), values.end());
-  return 0.5 * (values[(values.size() - 1) / 2] + values[values.size() / 2]);
-}
 
 const std::vector<BenchKind>& bench_kinds() {
   static const std::vector<BenchKind> kinds{
@@ -39,19 +21,21 @@ const std::vector<BenchKind>& bench_kinds() {
   return kinds;
 }
 
-BenchPart run_bench(const std::string& name, const BenchSettings& settings) {
+const BenchKind& find_bench_kind(const std::string& name) {
   std::vector<std::string> names;
   for (const BenchKind& kind : bench_kinds()) {
+    if (kind.name == name) return kind;
     names.push_back(kind.name);
-    if (kind.name != name) continue;
-    const auto begin = std::chrono::steady_clock::now();
-    BenchPart part = kind.run(settings);
-    if (settings.quick) part.targets.clear();  // figures of a quick look meet and miss nothing
-    part.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    return part;
   }
-  fail("no part of the benchmark is called '{}'{} (parts: {})", name, text::did_you_mean(name, names),
-       text::join(names, ", "));
+  fail("no part is called '{}'{} (parts: {})", name, text::did_you_mean(name, names), text::join(names, ", "));
+}
+
+BenchPart run_bench(const BenchKind& kind, const BenchSettings& settings) {
+  const auto begin = std::chrono::steady_clock::now();
+  BenchPart part = kind.run(settings);
+  if (settings.quick) part.targets.clear();  // figures of a quick look meet and miss nothing
+  part.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return part;
 }
 
 Table target_table(const std::vector<BenchPart>& parts) {

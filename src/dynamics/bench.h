@@ -51,8 +51,11 @@ struct BenchKind {
 /// In the order in which they are printed.
 const std::vector<BenchKind>& bench_kinds();
 
-/// One of them, with its seconds. Error for a name that does not exist, or data that are missing or damaged.
-BenchPart run_bench(const std::string& name, const BenchSettings& settings);
+/// Error with the nearest name.
+const BenchKind& find_bench_kind(const std::string& name);
+
+/// Measures, with its seconds. Error for data that are missing or damaged.
+BenchPart run_bench(const BenchKind& kind, const BenchSettings& settings);
 
 std::string bench_text(const BenchPart& part);
 std::string bench_markdown(const BenchPart& part);

@@ -12,6 +12,7 @@
 #include "dynamics/bench_tools.h"
 #include "dynamics/mlp.h"
 #include "dynamics/polynomial_propagator.h"
+#include "dynamics/short_number.h"
 #include "dynamics/sindy.h"
 #include "dynamics/stnn.h"
 
@@ -70,8 +71,8 @@ std::vector<std::string> header(const std::vector<int>& horizons) {
 }
 
 void add_row(Table& table, const std::string& name, const Result& result, const std::string& seconds) {
-  std::vector<std::string> cells{name, text::with_thousands(result.parameters), bench_number(result.one_step)};
-  for (const double value : result.rmse) cells.push_back(bench_number(value));
+  std::vector<std::string> cells{name, text::with_thousands(result.parameters), short_number(result.one_step)};
+  for (const double value : result.rmse) cells.push_back(short_number(value));
   cells.push_back(seconds);
   table.row(std::move(cells));
 }
@@ -128,7 +129,7 @@ void add_targets(BenchPart& part, const Task& task, const TaskTable& own, const 
     return ratio;
   };
   const auto measured = [&](double ratio) {
-    return fmt::format("{} × at worst, {} parameters", bench_number(ratio), text::with_thousands(own.parameters));
+    return fmt::format("{} × at worst, {} parameters", short_number(ratio), text::with_thousands(own.parameters));
   };
   if (mlp) {
     const auto allowed = static_cast<std::int64_t>(task.share * static_cast<double>(mlp->parameters));
@@ -150,11 +151,11 @@ std::string simpler_sentence(const Task& task, const TaskTable& own,
                              const std::vector<std::pair<std::string, double>>& others) {
   std::vector<std::string> better;
   for (const auto& [name, error] : others) {
-    if (error < own.worst.back()) better.push_back(fmt::format("{} ({})", name, bench_number(error)));
+    if (error < own.worst.back()) better.push_back(fmt::format("{} ({})", name, short_number(error)));
   }
   if (better.empty()) return "";
   return fmt::format("{}: better than the worst structured network at the last horizon ({}): {}.", task.title,
-                     bench_number(own.worst.back()), text::join(better, ", "));
+                     short_number(own.worst.back()), text::join(better, ", "));
 }
 
 void bench_task(BenchPart& part, const Task& task, const Json& published, const BenchSettings& settings) {

@@ -1,7 +1,6 @@
+#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <map>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -11,8 +10,8 @@
 #include "base/gzip.h"
 #include "base/text.h"
 #include "dynamics/bench.h"
-#include "dynamics/bench_tools.h"
 #include "dynamics/dysts_bench.h"
+#include "dynamics/metrics.h"
 
 namespace filigree::dynamics {
 namespace {
@@ -34,8 +33,16 @@ DystsSeries read_series(const fs::path& path) {
   return series;
 }
 
-/// Published scores: by system, by model.
-using Published = std::map<std::string, std::map<std::string, double>>;
+/// Published scores: by model, and by system.
+using Scores = std::map<std::string, double>;
+using Published = std::map<std::string, Scores>;
+
+/// The least; 200, which sMAPE cannot exceed, of none.
+double best_of(const Scores& scores) {
+  double best = 200;
+  for (const auto& [model, value] : scores) best = std::min(best, value);
+  return best;
+}
 
 Published read_published(const fs::path& path) {
   const Csv csv = read_csv(path);
@@ -54,15 +61,11 @@ std::vector<std::pair<double, std::string>> published_medians(const DystsScore& 
   for (const DystsRow& row : score.rows) {
     const auto found = published.find(row.system);
     if (found == published.end()) continue;
-    double best = 200;
-    for (const auto& [model, value] : found->second) {
-      values[model].push_back(value);
-      best = std::min(best, value);
-    }
-    values["the best of them for each system, in hindsight"].push_back(best);
+    for (const auto& [model, value] : found->second) values[model].push_back(value);
+    values["the best of them for each system, in hindsight"].push_back(best_of(found->second));
   }
   std::vector<std::pair<double, std::string>> medians;
-  for (const auto& [model, list] : values) medians.emplace_back(median_of(list), model);
+  for (const auto& [model, list] : values) medians.emplace_back(median(list), model);
   std::sort(medians.begin(), medians.end());
   return medians;
 }
@@ -73,10 +76,8 @@ Table system_table(const DystsScore& score, const Published& published) {
   for (const DystsRow& row : score.rows) {
     std::string beats = "-", best = "-";
     if (const auto found = published.find(row.system); found != published.end()) {
-      double least = 200;
-      for (const auto& [model, value] : found->second) least = std::min(least, value);
       if (found->second.contains("NBEATSModel")) beats = fmt::format("{:.1f}", found->second.at("NBEATSModel"));
-      best = fmt::format("{:.1f}", least);
+      best = fmt::format("{:.1f}", best_of(found->second));
     }
     table.row({row.system, fmt::format("{:.2f}", row.smape), fmt::format("{:.2f}", row.expected), beats, best,
                row.method, fmt::format("{:.2f}", row.seconds)});
@@ -128,8 +129,7 @@ BenchPart bench_dysts(const BenchSettings& settings) {
     const auto found = published.find(row.system);
     if (found == published.end()) continue;
     ++compared;
-    const auto better = [&](const auto& entry) { return entry.second <= row.smape; };
-    won += std::none_of(found->second.begin(), found->second.end(), better);
+    won += best_of(found->second) > row.smape;
     part.figures["systems"][row.system] = row.smape;
   }
   part.notes.push_back(fmt::format("Better than all 16 published models in {} of {} systems. Mean sMAPE {:.1f}.", won,

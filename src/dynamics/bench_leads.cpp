@@ -5,6 +5,7 @@
 #include "dynamics/bench.h"
 #include "dynamics/bench_tools.h"
 #include "dynamics/leads_lotka_volterra.h"
+#include "dynamics/short_number.h"
 
 namespace filigree::dynamics {
 namespace {
@@ -47,14 +48,14 @@ BenchPart bench_leads(const BenchSettings& settings) {
       for (LeadsOptions& options : candidates) options.threads = settings.threads;
       const LeadsScore score = leads_lotka_volterra_score(sets, candidates);
       table.row({form.name, seed == 0 ? "published seeds" : fmt::format("own, seed {}", seed),
-                 chosen_text(score.options), bench_number(score.mse), text::with_thousands(score.parameters),
+                 chosen_text(score.options), short_number(score.mse), text::with_thousands(score.parameters),
                  fmt::format("{:.1f}", score.seconds)});
       part.figures[std::string(enum_name(form.form))].push_back(score.mse);
       if (form.form == LeadsForm::low_rank_polynomial) worst = std::max(worst, score.mse);
       progress.advance();
     }
   }
-  table.row({"LEADS, published", "published seeds", "", bench_number(kPublished), "", ""});
+  table.row({"LEADS, published", "published seeds", "", short_number(kPublished), "", ""});
   part.tables.push_back(
       {"Mean squared error of 20 samples in 32 test runs of each environment; one training run in each. "
        "The truth is integrated to 1e-12, that of the publication with RK45 at its default 1e-3.",
@@ -63,7 +64,7 @@ BenchPart bench_leads(const BenchSettings& settings) {
       "The first two forms know that the field is a polynomial, which the published perceptrons do not; without that "
       "knowledge, see the last form.");
   part.targets = {{"LEADS' Lotka-Volterra, test MSE, worst of the sets (knows that the field is polynomial)", "≤ 1e-4",
-                   bench_number(worst), worst <= kWanted}};
+                   short_number(worst), worst <= kWanted}};
   return part;
 }
 

@@ -7,6 +7,7 @@
 #include "dynamics/bench_tools.h"
 #include "dynamics/havok_lorenz.h"
 #include "dynamics/lorenz_valid_time.h"
+#include "dynamics/short_number.h"
 
 namespace filigree::dynamics {
 
@@ -61,7 +62,7 @@ BenchPart bench_havok(const BenchSettings& settings) {
        "reproduction of it counts 593. Chaos makes that number the integrator's.",
        table});
   part.notes.push_back(fmt::format("x simulated with the measured forcing: error {} of its spread. Fit {:.2f} s.",
-                                   bench_number(result.simulation_error), result.fit_seconds));
+                                   short_number(result.simulation_error), result.fit_seconds));
   part.figures["switches"] = result.alarms.switches;
   part.figures["announced"] = result.alarms.hit_rate;
   part.figures["false"] = result.alarms.false_rate;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <string>
-#include <vector>
 
 /// What the benchmarks share.
 namespace filigree::dynamics {
@@ -37,11 +35,5 @@ double seconds_of(const Work& work, int rounds = 3) {
   }
   return least;
 }
-
-/// Three digits, as short as they go.
-std::string bench_number(double value);
-
-/// The middle of the values.
-double median_of(std::vector<double> values);
 
 }  // namespace filigree::dynamics

@@ -8,6 +8,7 @@
 #include "base/table.h"
 #include "base/text.h"
 #include "dynamics/compare.h"
+#include "dynamics/short_number.h"
 
 namespace filigree::dynamics {
 namespace {
@@ -21,17 +22,6 @@ constexpr Index kLeastDrawnSamples = 200;
 constexpr Index kDrawnPoints = 1000;
 constexpr double kLeastDrawn = 1e-16;  // below it only rounding errors are left
 
-/// Three digits, as short as they go.
-std::string number(double value) {
-  if (!std::isfinite(value)) return "diverged";
-  if (value == 0) return "0";
-  const double size = std::abs(value);
-  if (size < 1e-3 || size >= 1e6) return fmt::format("{:.1e}", value);
-  if (size >= 100) return fmt::format("{:.0f}", value);
-  if (size >= 10) return fmt::format("{:.1f}", value);
-  return fmt::format("{:.3g}", value);
-}
-
 std::string horizon_name(const Comparison& comparison, std::int64_t horizon) {
   if (!comparison.lyapunov) return fmt::format("{}", horizon);
   return fmt::format("{:.2g} LT", comparison.valid_time(static_cast<double>(horizon)));
@@ -41,7 +31,7 @@ std::string valid_unit(const Comparison& comparison) { return comparison.lyapuno
 
 std::string valid_text(const Comparison& comparison, const ComparedMethod& row) {
   const double error = comparison.valid_time(row.valid_error);
-  return fmt::format("{}{} ± {}", row.still_valid > 0 ? "≥ " : "", number(comparison.valid_time(row.valid)),
+  return fmt::format("{}{} ± {}", row.still_valid > 0 ? "≥ " : "", short_number(comparison.valid_time(row.valid)),
                      error < 10 ? fmt::format("{:.1g}", error) : fmt::format("{:.0f}", error));
 }
 
@@ -89,7 +79,7 @@ double main_score(const Comparison& comparison, const ComparedMethod& row) {
 
 std::string main_score_text(const Comparison& comparison, const ComparedMethod& row) {
   if (comparison.lyapunov) return "a valid time of " + valid_text(comparison, row) + " LT";
-  return fmt::format("an RMSE of {} to {}", number(row.rmse.back()),
+  return fmt::format("an RMSE of {} to {}", short_number(row.rmse.back()),
                      horizon_name(comparison, comparison.horizons.back()));
 }
 
@@ -249,7 +239,8 @@ Table comparison_table(const Comparison& comparison) {
   for (const ComparedMethod& row : comparison.rows) {
     std::vector<std::string> cells{row.name};
     if (row.reason.empty()) {
-      for (const Column& column : quality_columns(comparison)) cells.push_back(number(column.value(row, column.index)));
+      for (const Column& column : quality_columns(comparison))
+        cells.push_back(short_number(column.value(row, column.index)));
       cells.back() = valid_text(comparison, row);
     } else {
       cells.resize(header.size() - 4, "-");
@@ -257,8 +248,8 @@ Table comparison_table(const Comparison& comparison) {
     const bool fitted = row.cost.parameters > 0;
     cells.push_back(fitted ? text::with_thousands(row.cost.parameters) : "-");
     cells.push_back(fitted ? text::with_thousands(row.cost.operations) : "-");
-    cells.push_back(fitted ? number(row.training_seconds) : "-");
-    cells.push_back(row.reason.empty() ? number(std::round(row.step_nanoseconds)) : "-");
+    cells.push_back(fitted ? short_number(row.training_seconds) : "-");
+    cells.push_back(row.reason.empty() ? short_number(std::round(row.step_nanoseconds)) : "-");
     table.row(std::move(cells));
   }
   for (std::size_t i = 1; i < header.size(); ++i) table.align(i, Align::right);

@@ -1,7 +1,7 @@
 #include "dynamics/dysts_bench.h"
 
-#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/cancel.h"
 #include "base/error.h"
@@ -33,8 +33,7 @@ DystsScore dysts_bench(const DystsSeries& context, const DystsSeries& truth, Aut
   }
   if (values.empty()) fail("there is no system to score");
   score.mean /= static_cast<double>(values.size());
-  std::sort(values.begin(), values.end());
-  score.median = 0.5 * (values[(values.size() - 1) / 2] + values[values.size() / 2]);
+  score.median = median(std::move(values));
   return score;
 }
 

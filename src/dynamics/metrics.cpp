@@ -1,5 +1,6 @@
 #include "dynamics/metrics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -47,6 +48,12 @@ Eigen::Index valid_samples(const Matrix& forecast, const Matrix& truth, double l
     if (!((forecast.row(i) - truth.row(i)).norm() < limit)) return i;
   }
   return truth.rows();
+}
+
+double median(std::vector<double> values) {
+  FILIGREE_ASSERT(!values.empty());
+  std::sort(values.begin(), values.end());
+  return 0.5 * (values[(values.size() - 1) / 2] + values[values.size() / 2]);
 }
 
 double spread(const Matrix& samples) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "dynamics/data.h"
 
 /// How far a forecast is from the truth. Matrices have samples in rows and equal sizes; a forecast that is not finite
@@ -18,6 +20,9 @@ double smape(const Matrix& forecast, const Matrix& truth);
 
 /// The number of samples before the first whose Euclidean error reaches `limit`; all of them where none does.
 Eigen::Index valid_samples(const Matrix& forecast, const Matrix& truth, double limit);
+
+/// The middle value, or the mean of the two middle ones. There must be one.
+double median(std::vector<double> values);
 
 /// Root mean squared distance of the samples from their mean: the error of a forecast that knows only the mean.
 double spread(const Matrix& samples);

@@ -1,6 +1,5 @@
 #include "language/model.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -9,17 +8,6 @@
 #include "spec/count.h"
 
 namespace filigree::language {
-namespace {
-
-/// Whether a layer has experts; prediction modules are as the last layer.
-bool has_experts(const spec::Model& m, std::int64_t layer) {
-  const std::vector<spec::LayerKind> kinds = spec::layer_kinds(m);
-  const std::size_t index = std::min(static_cast<std::size_t>(layer), kinds.size() - 1);
-  return kinds[index].feed_forward == spec::FeedForward::experts;
-}
-
-}  // namespace
-
 at::Tensor Block::operator()(const at::Tensor& h_BTD, const Pass& pass, std::size_t layer) const {
   nn::AttentionContext context{pass.angles, pass.allowed_B1TS, nullptr, 0, pass.absorbed};
   if (pass.cache != nullptr) {
@@ -54,33 +42,32 @@ Model::Model(Config config, const at::TensorOptions& options) : config_(std::mov
         m.name);
   }
   embedding_VD_ = at::zeros({m.vocabulary, m.hidden}, options);
-  for (std::int64_t layer = 0; layer < m.layers; ++layer) blocks_.push_back(make_block(layer, options));
-  final_norm_ = nn::RmsNorm(m.hidden, config_.norm_eps, options);
+  const std::vector<spec::LayerKind> kinds = spec::layer_kinds(m);
+  for (const spec::LayerKind& kind : kinds) blocks_.push_back(make_block(kind, options));
+  final_norm_ = make_norm(options);
   if (!m.tied_embeddings) head_ = nn::Linear(m.hidden, m.vocabulary, false, options);
   for (std::int64_t i = 0; i < m.mtp_layers; ++i) {
-    const nn::RmsNorm norm(m.hidden, config_.norm_eps, options);
-    predictors_.push_back(
-        {norm, norm, norm, nn::Linear(2 * m.hidden, m.hidden, false, options), make_block(m.layers + i, options)});
-    Predictor& p = predictors_.back();  // tensors of their own
-    p.hidden_norm.weight_D = norm.weight_D.clone();
-    p.final_norm.weight_D = norm.weight_D.clone();
+    predictors_.push_back({make_norm(options), make_norm(options), make_norm(options),
+                           nn::Linear(2 * m.hidden, m.hidden, false, options), make_block(kinds.back(), options)});
   }
 }
 
-Block Model::make_block(std::int64_t layer, const at::TensorOptions& options) const {
+nn::RmsNorm Model::make_norm(const at::TensorOptions& options) const {
+  return {config_.model.hidden, config_.norm_eps, options};
+}
+
+Block Model::make_block(const spec::LayerKind& kind, const at::TensorOptions& options) const {
   const spec::Model& m = config_.model;
   Block block;
-  for (nn::RmsNorm* norm : {&block.before_attention, &block.before_feed_forward}) {
-    *norm = nn::RmsNorm(m.hidden, config_.norm_eps, options);
-  }
+  block.before_attention = make_norm(options);
+  block.before_feed_forward = make_norm(options);
   if (m.sandwich_norm) {
-    for (nn::RmsNorm* norm : {&block.after_attention, &block.after_feed_forward}) {
-      *norm = nn::RmsNorm(m.hidden, config_.norm_eps, options);
-    }
+    block.after_attention = make_norm(options);
+    block.after_feed_forward = make_norm(options);
   }
   block.attention =
       nn::make_attention(m.attention, m.hidden, {.norm_eps = config_.inner_norm_eps, .pairs = config_.pairs}, options);
-  if (has_experts(m, layer)) {
+  if (kind.feed_forward == spec::FeedForward::experts) {
     block.experts.emplace(*m.experts, m.hidden, config_.router, options);
   } else {
     block.dense.emplace(m.hidden, m.dense_width, options);
@@ -142,10 +129,11 @@ Cache Model::make_predictor_cache(std::int64_t batch, std::int64_t room) const {
 
 std::vector<std::int64_t> Model::expert_layers() const {
   std::vector<std::int64_t> layers;
-  const spec::Model& m = config_.model;
-  for (std::int64_t layer = 0; layer < m.layers + m.mtp_layers; ++layer) {
-    if (has_experts(m, layer)) layers.push_back(layer);
-  }
+  const auto add = [&](const Block& block, std::size_t layer) {
+    if (block.experts) layers.push_back(static_cast<std::int64_t>(layer));
+  };
+  for (std::size_t i = 0; i < blocks_.size(); ++i) add(blocks_[i], i);
+  for (std::size_t i = 0; i < predictors_.size(); ++i) add(predictors_[i].block, blocks_.size() + i);
   return layers;
 }
 

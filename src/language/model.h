@@ -89,7 +89,8 @@ class Model {
   std::vector<Block>& blocks() { return blocks_; }
 
  private:
-  Block make_block(std::int64_t layer, const at::TensorOptions& options) const;
+  nn::RmsNorm make_norm(const at::TensorOptions& options) const;
+  Block make_block(const spec::LayerKind& kind, const at::TensorOptions& options) const;
   void list_block(Block& block, nn::Parameters& out, const std::string& prefix);
   at::Tensor embed(const at::Tensor& ids_BT) const;
   at::Tensor head(const at::Tensor& h_BTD) const;

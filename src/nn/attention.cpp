@@ -28,6 +28,14 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
   return at::matmul(weight, v.unsqueeze(2)).reshape({q.size(0), q.size(1), queries, v.size(3)});
 }
 
+void AttentionCache::extend(std::int64_t start, at::Tensor& new_a, at::Tensor& new_b) {
+  const std::int64_t tokens = new_a.size(axis);
+  a.narrow(axis, start, tokens).copy_(new_a);
+  b.narrow(axis, start, tokens).copy_(new_b);
+  new_a = a.narrow(axis, 0, start + tokens);
+  new_b = b.narrow(axis, 0, start + tokens);
+}
+
 std::unique_ptr<Attention> make_attention(const spec::Attention& sizes, std::int64_t hidden,
                                           const AttentionSettings& settings, const at::TensorOptions& options) {
   if (sizes.window > 0 || sizes.sinks) fail("attention with a window or with sinks cannot be run, only planned");

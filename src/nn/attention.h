@@ -16,7 +16,11 @@ namespace filigree::nn {
 /// Keys and values of earlier tokens of one layer, in place: room for a fixed number of tokens. What they are is the
 /// attention's affair: the latent and the shared rotary key, or the keys and values of all heads.
 struct AttentionCache {
-  at::Tensor a, b;  ///< (B, room, …)
+  at::Tensor a, b;        ///< (B, room, …) or (B, heads, room, …)
+  std::int64_t axis = 1;  ///< that of the room
+
+  /// Stores those of new tokens behind the first `start` ones; they become all so far.
+  void extend(std::int64_t start, at::Tensor& new_a, at::Tensor& new_b);
 };
 
 /// What a layer's attention needs to know beside its input.

@@ -26,7 +26,6 @@ GroupedQueryAttention::GroupedQueryAttention(const spec::Attention& sizes, std::
 }
 
 at::Tensor GroupedQueryAttention::operator()(const at::Tensor& x_BTD, const AttentionContext& context) const {
-  const std::int64_t tokens = x_BTD.size(1);
   at::Tensor q = q_(x_BTD).unflatten(-1, {heads_, size_}), k = k_(x_BTD).unflatten(-1, {groups_, size_});
   if (q_norm_.weight_D.defined()) {
     q = q_norm_(q);
@@ -35,19 +34,14 @@ at::Tensor GroupedQueryAttention::operator()(const at::Tensor& x_BTD, const Atte
   q = rotate(q.transpose(1, 2), context.angles, pairs_);
   k = rotate(k.transpose(1, 2), context.angles, pairs_);
   at::Tensor v = v_(x_BTD).unflatten(-1, {groups_, size_}).transpose(1, 2);
-  if (context.cache != nullptr) {
-    context.cache->a.narrow(2, context.start, tokens).copy_(k);
-    context.cache->b.narrow(2, context.start, tokens).copy_(v);
-    k = context.cache->a.narrow(2, 0, context.start + tokens);
-    v = context.cache->b.narrow(2, 0, context.start + tokens);
-  }
+  if (context.cache != nullptr) context.cache->extend(context.start, k, v);
   return out_(attend(q, k, v, scale_, context.allowed_B1TS).transpose(1, 2).flatten(-2));
 }
 
 AttentionCache GroupedQueryAttention::make_cache(std::int64_t batch, std::int64_t room,
                                                  const at::TensorOptions& options) const {
   const at::Tensor empty = at::zeros({batch, groups_, room, size_}, options);
-  return {empty, empty.clone()};
+  return {empty, empty.clone(), 2};
 }
 
 void GroupedQueryAttention::list(Parameters& out, const std::string& prefix) {

@@ -56,17 +56,11 @@ at::Tensor LatentAttention::absorbed(const at::Tensor& q_BHTK, const at::Tensor&
 }
 
 at::Tensor LatentAttention::operator()(const at::Tensor& x_BTD, const AttentionContext& context) const {
-  const std::int64_t tokens = x_BTD.size(1);
   const at::Tensor q = queries(x_BTD, context.angles);
   const at::Tensor compressed = kv_a_(x_BTD);
   at::Tensor latent = kv_norm_(compressed.narrow(-1, 0, latent_));
   at::Tensor key = rotate(compressed.narrow(-1, latent_, rotary_).unsqueeze(1), context.angles, pairs_).squeeze(1);
-  if (context.cache != nullptr) {
-    context.cache->a.narrow(1, context.start, tokens).copy_(latent);
-    context.cache->b.narrow(1, context.start, tokens).copy_(key);
-    latent = context.cache->a.narrow(1, 0, context.start + tokens);
-    key = context.cache->b.narrow(1, 0, context.start + tokens);
-  }
+  if (context.cache != nullptr) context.cache->extend(context.start, latent, key);
   const bool short_form = context.cache != nullptr && context.absorbed;
   const at::Tensor y =
       short_form ? absorbed(q, latent, key, context.allowed_B1TS) : expanded(q, latent, key, context.allowed_B1TS);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 namespace filigree::tensor {
 namespace {
@@ -41,30 +42,6 @@ std::uint64_t read_length(std::string_view bytes, const std::string& where) {
          kLongestHeader);
   }
   return length;
-}
-
-/// Where the text stops being UTF-8 (Unicode 15.0, table 3-7), or npos.
-std::size_t find_not_utf8(std::string_view text) {
-  const auto at = [&](std::size_t i) -> unsigned { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
-  for (std::size_t i = 0; i < text.size();) {
-    const unsigned lead = at(i), next = at(i + 1);
-    std::size_t length = 1;
-    bool good = lead < 0x80;
-    if (lead >= 0xC2 && lead <= 0xDF) {
-      length = 2;
-      good = next >= 0x80 && next <= 0xBF;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-      length = 3;
-      good = next >= (lead == 0xE0 ? 0xA0u : 0x80u) && next <= (lead == 0xED ? 0x9Fu : 0xBFu);
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-      length = 4;
-      good = next >= (lead == 0xF0 ? 0x90u : 0x80u) && next <= (lead == 0xF4 ? 0x8Fu : 0xBFu);
-    }
-    for (std::size_t k = 2; k < length; ++k) good = good && (at(i + k) & 0xC0u) == 0x80u;
-    if (!good) return i;
-    i += length;
-  }
-  return std::string_view::npos;
 }
 
 /// The value of a key that every tensor has.
@@ -163,8 +140,7 @@ std::map<std::string, std::string> read_texts(const SortedJson& json, const std:
 }
 
 SortedJson parse_object(std::string_view text, const std::string& where) {
-  const std::size_t bad = find_not_utf8(text);
-  if (bad != std::string_view::npos) fail("{}: is not UTF-8 text (at its byte {})", where, bad);
+  if (const auto bad = first_invalid_utf8(text)) fail("{}: is not UTF-8 text (at its byte {})", where, *bad);
   SortedJson json = parse_sorted_json(text, where);
   if (!json.is_object()) fail("{}: must be a JSON object, got {}", where, type_of(json));
   return json;
@@ -195,7 +171,7 @@ std::size_t bytes_of(StoredType type) {
   return 0;
 }
 
-bool is_utf8(std::string_view text) { return find_not_utf8(text) == std::string_view::npos; }
+bool is_utf8(std::string_view text) { return !first_invalid_utf8(text); }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 

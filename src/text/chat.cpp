@@ -20,17 +20,6 @@ std::string named(const std::array<std::string_view, 4>& names, Role role) {
   return std::string(names[static_cast<std::size_t>(role)]);
 }
 
-std::string without_outer_spaces(std::string_view text) {
-  std::size_t begin = text.size(), end = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t from = at;
-    if (is_white_space(next_character(text, at))) continue;
-    begin = std::min(begin, from);
-    end = at;
-  }
-  return begin < end ? std::string(text.substr(begin, end - begin)) : "";
-}
-
 /// Collects the parts of a conversation.
 class Writer {
  public:
@@ -66,7 +55,7 @@ void llama3(Writer& out, const std::vector<Message>& messages, bool prompt) {
   for (const Message& message : messages) {
     const bool assistant = message.role == Role::assistant;
     head(message.role);
-    out.letters(without_outer_spaces(message.content), assistant);
+    out.letters(strip_white_space(message.content, true, true), assistant);
     out.control("<|eot_id|>", assistant);
   }
   if (prompt) head(Role::assistant);

@@ -12,20 +12,6 @@
 namespace filigree::text {
 namespace {
 
-std::string strip_spaces(std::string_view text, bool left, bool right) {
-  std::size_t begin = text.size(), end = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t from = at;
-    if (is_white_space(next_character(text, at))) continue;
-    begin = std::min(begin, from);
-    end = at;
-  }
-  if (begin == text.size()) return left || right ? "" : std::string(text);
-  if (!left) begin = 0;
-  if (!right) end = text.size();
-  return std::string(text.substr(begin, end - begin));
-}
-
 /// "Replace": a fixed text or an expression.
 Normalizer::Step read_replace(const JsonPart& part) {
   const JsonPart pattern = part.at("pattern");
@@ -58,7 +44,7 @@ void read_step(const JsonPart& part, Normalizer& out, int depth) {
     out.add(without_marks);
   } else if (type == "Strip") {
     const bool left = part.flag_or("strip_left", true), right = part.flag_or("strip_right", true);
-    out.add([left, right](std::string_view text) { return strip_spaces(text, left, right); });
+    out.add([left, right](std::string_view text) { return strip_white_space(text, left, right); });
   } else if (type == "Replace") {
     out.add(read_replace(part));
   } else if (type == "Prepend") {

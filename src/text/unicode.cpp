@@ -1,5 +1,6 @@
 #include "text/unicode.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <unicode/bytestream.h>
@@ -89,5 +90,19 @@ std::string without_marks(std::string_view text) {
 }
 
 bool is_white_space(char32_t character) { return u_isUWhiteSpace(static_cast<UChar32>(character)) != 0; }
+
+std::string strip_white_space(std::string_view text, bool left, bool right) {
+  std::size_t begin = text.size(), end = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t from = at;
+    if (is_white_space(next_character(text, at))) continue;
+    begin = std::min(begin, from);
+    end = at;
+  }
+  if (begin == text.size()) return left || right ? "" : std::string(text);
+  if (!left) begin = 0;
+  if (!right) end = text.size();
+  return std::string(text.substr(begin, end - begin));
+}
 
 }  // namespace filigree::text

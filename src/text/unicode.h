@@ -20,4 +20,7 @@ std::string without_marks(std::string_view text);
 /// White space (property White_Space).
 bool is_white_space(char32_t character);
 
+/// Valid UTF-8 without the white space at one end or both.
+std::string strip_white_space(std::string_view text, bool left, bool right);
+
 }  // namespace filigree::text

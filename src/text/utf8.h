@@ -1,28 +1,14 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
-/// UTF-8, byte by byte: checking, walking, and joining bytes that come in parts.
+#include "base/utf8.h"
+
+/// Walking through UTF-8, and joining bytes of it that come in parts.
 namespace filigree::text {
 
-/// What stands at one place of a byte string.
-struct Utf8Step {
-  enum class Kind {
-    character,   ///< `length` bytes are a character
-    incomplete,  ///< `length` bytes, up to the end, begin a character
-    invalid,     ///< `length` bytes cannot be part of one (Unicode 15, section 3.9: maximal subpart)
-  };
-  Kind kind = Kind::invalid;
-  std::size_t length = 1;
-};
-Utf8Step utf8_step(std::string_view text, std::size_t at);
-
-/// Where the first byte stands that is not UTF-8; nullopt where all are.
-std::optional<std::size_t> first_invalid_utf8(std::string_view text);
-
-/// Error naming that byte; `where` is the file, or "the text".
+/// Error naming the first byte that is not UTF-8; `where` is the file, or "the text".
 void check_utf8(std::string_view text, const std::string& where);
 
 /// The character at `at` of valid UTF-8; moves `at` behind it.

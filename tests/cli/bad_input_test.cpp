@@ -18,7 +18,6 @@ class BadInput : public testing::Test {
  protected:
   /// Expects that `plan estimate` with these options fails so, and writes nothing.
   void expect_failure(std::vector<std::string> options, int code, const std::string& message) {
-    const std::vector<std::string> before = folder_.names();
     std::vector<std::string> words{"plan", "estimate"};
     for (const auto& [name, value] :
          {std::pair{"--model", "deepseekv3"}, {"--cluster", "h100"}, {"--layout", "tp=1"}}) {
@@ -29,13 +28,7 @@ class BadInput : public testing::Test {
       words.push_back(file[0] == 'o' ? "--output" : file[0] == 't' ? "--trace" : "--plot");
       words.push_back(folder_.path(file));
     }
-    const Ran ran = run(words);
-    EXPECT_EQ(ran.code, code) << testing::PrintToString(options) << ran.err;
-    EXPECT_EQ(ran.out, "");
-    EXPECT_TRUE(ran.err.starts_with("filigree: ")) << ran.err;
-    EXPECT_THAT(ran.err, HasSubstr(message));
-    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
-    EXPECT_EQ(folder_.names(), before);
+    test::expect_failure(folder_, words, code, message);
   }
 
   /// A recipe with some text in it replaced.

@@ -1,7 +1,5 @@
-#include <algorithm>
 #include <cmath>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/file.h"
@@ -12,21 +10,13 @@
 namespace filigree::test {
 namespace {
 
-using testing::HasSubstr;
 using Words = std::vector<std::string>;
 
 class DynamicsBadInput : public testing::Test {
  protected:
   void expect_failure(Words words, int code, const std::string& message) {
     words.insert(words.begin(), "dynamics");
-    const std::vector<std::string> before = folder_.names();
-    const Ran ran = run(words);
-    EXPECT_EQ(ran.code, code) << testing::PrintToString(words) << ran.err;
-    EXPECT_EQ(ran.out, "");
-    EXPECT_TRUE(ran.err.starts_with("filigree: ")) << ran.err;
-    EXPECT_THAT(ran.err, HasSubstr(message));
-    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
-    EXPECT_EQ(folder_.names(), before);
+    test::expect_failure(folder_, words, code, message);
   }
 
   /// Expects that `dynamics forecast` of this file fails so.

@@ -30,11 +30,7 @@ class LanguageModel : public testing::Test {
   }
 
   void expect_failure(const Words& words, int code, const std::string& message) const {
-    const Ran ran = run(words);
-    EXPECT_EQ(ran.code, code) << ran.err;
-    EXPECT_EQ(ran.out, "");
-    EXPECT_TRUE(ran.err.starts_with("filigree: ")) << ran.err;
-    EXPECT_THAT(ran.err, HasSubstr(message));
+    test::expect_failure(folder_, words, code, message);
   }
 
   std::string model_;

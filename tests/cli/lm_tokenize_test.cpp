@@ -29,14 +29,7 @@ class LmTokenize : public testing::Test {
   }
 
   void expect_failure(const Words& words, int code, const std::string& message) {
-    const std::vector<std::string> before = folder_.names();
-    const Ran ran = run(command(words));
-    EXPECT_EQ(ran.code, code) << testing::PrintToString(words) << ran.err;
-    EXPECT_EQ(ran.out, "");
-    EXPECT_TRUE(ran.err.starts_with("filigree: ")) << ran.err;
-    EXPECT_THAT(ran.err, HasSubstr(message));
-    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
-    EXPECT_EQ(folder_.names(), before);
+    test::expect_failure(folder_, command(words), code, message);
   }
 
   Folder folder_;

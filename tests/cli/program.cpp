@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/file.h"
@@ -72,6 +73,17 @@ std::vector<std::string> Folder::names() const {
   for (const auto& entry : fs::directory_iterator(path_)) names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
+}
+
+void expect_failure(const Folder& folder, const std::vector<std::string>& words, int code, const std::string& message) {
+  const std::vector<std::string> before = folder.names();
+  const Ran ran = run(words);
+  EXPECT_EQ(ran.code, code) << testing::PrintToString(words) << ran.err;
+  EXPECT_EQ(ran.out, "");
+  EXPECT_TRUE(ran.err.starts_with("filigree: ")) << ran.err;
+  EXPECT_THAT(ran.err, testing::HasSubstr(message));
+  EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  EXPECT_EQ(folder.names(), before);
 }
 
 }  // namespace filigree::test

@@ -43,4 +43,8 @@ class Folder {
   std::filesystem::path path_;
 };
 
+/// Expects that the program ends with this code, prints nothing, says one sentence that holds `message`, and leaves the
+/// folder as it is.
+void expect_failure(const Folder& folder, const std::vector<std::string>& words, int code, const std::string& message);
+
 }  // namespace filigree::test
