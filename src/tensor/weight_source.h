@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "tensor/safetensors.h"
+
+/// Weights in a file of any kind that can be read: safetensors (of one file or shards; float8 with scales; packed to 8 or
+/// 4 bits) and GGUF. Tensors are converted when they are asked for, so that the file can be larger than memory.
+namespace filigree::tensor {
+
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+
+  /// What was opened, for messages.
+  virtual std::string where() const = 0;
+
+  /// Names of the weights, without those of their scales.
+  virtual const std::vector<std::string>& names() const = 0;
+  virtual bool has(const std::string& name) const = 0;
+  virtual std::vector<std::int64_t> shape(const std::string& name) const = 0;
+
+  /// How it is stored ("BF16", "Q4_K", "q4", …) and in how many bytes, scales included.
+  virtual std::string stored_as(const std::string& name) const = 0;
+  virtual std::int64_t bytes(const std::string& name) const = 0;
+
+  /// Writes the values into a tensor of the same shape, of any floating-point type, on any device.
+  virtual void read(const std::string& name, const at::Tensor& destination) const = 0;
+
+  /// These tensors will be read soon.
+  virtual void announce(const std::vector<std::string>&) const {}
+};
+
+/// Copies into the destinations by name. Names and shapes must match one to one, unless `subset` allows further names in
+/// the source. Where they do not, nothing is copied and one Error lists all of it.
+void read_into(const NamedTensors& destination, const WeightSource& source, bool subset = false);
+
+/// Only the check of read_into, for what is read later.
+struct WeightShape {
+  std::string name;
+  std::vector<std::int64_t> shape;
+};
+void check_shapes(const std::vector<WeightShape>& expected, const WeightSource& source);
+
+/// The weights of an open safetensors file. A name that ends in ".scale_weight" belongs to the float8 tensor before it
+/// (Comfy-Org/ComfyUI: comfy/ops.py, scaled_fp8_ops): value = byte's value · scale.
+std::shared_ptr<const WeightSource> safetensors_source(const SafeTensors& file);
+
+/// The same weights with `prefix` taken off; names without it are left out.
+std::shared_ptr<const WeightSource> without_prefix(std::shared_ptr<const WeightSource> source,
+                                                   const std::string& prefix);
+
+/// A file or folder of any of these kinds, told apart by its first bytes.
+std::shared_ptr<const WeightSource> open_weights(const std::filesystem::path& path);
+
+}  // namespace filigree::tensor
