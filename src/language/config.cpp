@@ -1,6 +1,7 @@
 #include "language/config.h"
 
 #include "base/error.h"
+#include "nn/rotary_scaling.h"
 #include "spec/hf_config.h"
 
 namespace filigree::language {
@@ -33,6 +34,21 @@ void read_router(Config& config, const Json& json, const std::string& where) {
   }
 }
 
+/// Newer configs have the base and the scaling together, as rope_parameters.
+void read_rotary(Config& config, const Json& json, const std::string& where) {
+  config.rotary_base = field(json, "rope_theta", 10000.0, where);
+  const auto given = [&](const char* key) { return json.contains(key) && !json[key].is_null(); };
+  if (given("rope_scaling") && given("rope_parameters")) {
+    fail("{}: rope_scaling and rope_parameters say the same thing; keep one of them", where);
+  }
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    if (!given(key)) continue;
+    config.rotary_scaling = nn::read_rotary_scaling(json[key], config.model.max_positions, where, key);
+    config.rotary_base = field(json[key], "rope_theta", config.rotary_base, where);
+    config.model.max_positions = nn::scaled_positions(config.rotary_scaling, config.model.max_positions);
+  }
+}
+
 }  // namespace
 
 Config config_from_json(const Json& json, const std::string& where) {
@@ -51,12 +67,9 @@ Config config_from_json(const Json& json, const std::string& where) {
     fail("{}: models of type '{}' cannot be run; pangu_ultra_moe, deepseek_v3, kimi_k2, qwen3 and qwen3_moe can", where,
          type);
   }
-  if (json.contains("rope_scaling") && !json["rope_scaling"].is_null()) {
-    fail("{}: rope_scaling is not supported; set it to null to run the model within its first positions", where);
-  }
   config.norm_eps = field(json, "rms_norm_eps", 1e-6, where);
   config.inner_norm_eps = config.naming == Naming::qwen ? config.norm_eps : 1e-6;
-  config.rotary_base = field(json, "rope_theta", 10000.0, where);
+  read_rotary(config, json, where);
   read_router(config, json, where);
   return config;
 }

@@ -20,6 +20,7 @@ struct Config {
   double norm_eps = 1e-5;
   double inner_norm_eps = 1e-6;  ///< of the norms inside the attention
   double rotary_base = 10000;
+  nn::RotaryScaling rotary_scaling = {};
   nn::RotaryPairs pairs = nn::RotaryPairs::neighbours;
   moe::RouterOptions router;
   /// Names of the copies of embedding and head that its folder had for the prediction modules; written again.
@@ -27,8 +28,8 @@ struct Config {
   Json published = Json::object();  ///< the config.json it came from, written again unchanged
 };
 
-/// From a published config.json of openPangu-Ultra-MoE, DeepSeek-V3 (without YaRN) or Qwen3-MoE. Error for others, and
-/// for fields that would change the model in a way that cannot be run.
+/// From a published config.json of openPangu-Ultra-MoE, DeepSeek-V3 or Qwen3-MoE. Error for others, and for fields
+/// that would change the model in a way that cannot be run.
 Config config_from_json(const Json& json, const std::string& where);
 
 }  // namespace filigree::language

@@ -1,5 +1,6 @@
 #include "language/model.h"
 
+#include <cmath>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -24,6 +25,7 @@ at::Tensor Block::operator()(const at::Tensor& h_BTD, const Pass& pass, std::siz
     f = result.y_TD.view_as(x);
     if (pass.routings != nullptr) pass.routings->push_back(result.routing);
     if (pass.dropped != nullptr) *pass.dropped += result.dropped;
+    if (pass.expert_results != nullptr) pass.expert_results->push_back(result);
   } else {
     f = (*dense)(x);
   }
@@ -65,8 +67,11 @@ Block Model::make_block(const spec::LayerKind& kind, const at::TensorOptions& op
     block.after_attention = make_norm(options);
     block.after_feed_forward = make_norm(options);
   }
-  block.attention =
-      nn::make_attention(m.attention, m.hidden, {.norm_eps = config_.inner_norm_eps, .pairs = config_.pairs}, options);
+  nn::AttentionSettings settings{.norm_eps = config_.inner_norm_eps, .pairs = config_.pairs};
+  if (m.attention.latent()) {
+    settings.score_scale = config_.rotary_scaling.latent_factor / std::sqrt(static_cast<double>(m.attention.head_dim));
+  }
+  block.attention = nn::make_attention(m.attention, m.hidden, settings, options);
   if (kind.feed_forward == spec::FeedForward::experts) {
     block.experts.emplace(*m.experts, m.hidden, config_.router, options);
   } else {
@@ -89,7 +94,8 @@ void Model::complete(Pass& pass, const at::Tensor& ids_BT) const {
 }
 
 nn::Angles Model::angles(const at::Tensor& positions_BT) const {
-  return nn::rotary_angles(positions_BT, blocks_.front().attention->rotary_size(), config_.rotary_base);
+  return nn::rotary_angles(positions_BT, blocks_.front().attention->rotary_size(), config_.rotary_base,
+                           config_.rotary_scaling);
 }
 
 Output Model::forward(const at::Tensor& ids_BT, Pass pass) const {

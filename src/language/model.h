@@ -28,8 +28,9 @@ struct Pass {
   at::Tensor allowed_B1TS;
   Cache* cache = nullptr;
   bool absorbed = true;
-  std::vector<moe::Routing>* routings = nullptr;  ///< collects those of every layer with experts, if wanted
-  std::int64_t* dropped = nullptr;                ///< counts dropped (token, expert) pairs
+  std::vector<moe::Routing>* routings = nullptr;              ///< collects those of every layer with experts, if wanted
+  std::int64_t* dropped = nullptr;                            ///< counts dropped (token, expert) pairs
+  std::vector<moe::Layer::Result>* expert_results = nullptr;  ///< collects what these layers gave, if wanted
 };
 
 /// One layer. With a sandwich norm h += n2(attention(n1(h))), h += n4(f(n3(h))); without, n2 and n4 are absent.

@@ -1,15 +1,58 @@
 #include "nn/rotary.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
 #include <ATen/ATen.h>
 
 namespace filigree::nn {
+namespace {
 
-Angles rotary_angles(const at::Tensor& positions_BT, std::int64_t rotary_size, double base) {
-  const at::TensorOptions options = at::TensorOptions().dtype(at::kFloat).device(positions_BT.device());
+/// Which part of each pair's frequency stays as it was.
+at::Tensor yarn_kept(std::int64_t rotary_size, double base, const RotaryScaling& s, const at::TensorOptions& options) {
+  const auto size = static_cast<double>(rotary_size);
+  const auto pair_with_turns = [&](double turns) {
+    return size * std::log(s.original_positions / (turns * 2 * std::numbers::pi)) / (2 * std::log(base));
+  };
+  double from = pair_with_turns(s.beta_fast), to = pair_with_turns(s.beta_slow);
+  if (s.whole_pairs) {
+    from = std::floor(from);
+    to = std::ceil(to);
+  }
+  from = std::max(from, 0.0);
+  to = std::min(to, size - 1);
+  if (from == to) to += 0.001;
+  return 1 - ((at::arange(rotary_size / 2, options) - from) / (to - from)).clamp(0, 1);
+}
+
+at::Tensor llama3_kept(const at::Tensor& frequency, const RotaryScaling& s) {
+  const at::Tensor turns = s.original_positions / (2 * std::numbers::pi / frequency);
+  return ((turns - s.low) / (s.high - s.low)).clamp(0, 1);
+}
+
+}  // namespace
+
+at::Tensor rotary_frequencies(std::int64_t rotary_size, double base, const RotaryScaling& scaling, at::Device device) {
+  const at::TensorOptions options = at::TensorOptions().dtype(at::kFloat).device(device);
   const at::Tensor exponent = at::arange(0, rotary_size, 2, options) / static_cast<double>(rotary_size);
-  const at::Tensor frequency = 1.0 / at::pow(at::scalar_tensor(base, options), exponent);
+  const at::Tensor power = at::pow(at::scalar_tensor(base, options), exponent);
+  const at::Tensor frequency = 1.0 / power;
+  if (scaling.kind == RotaryScaling::Kind::none) return frequency;
+  if (scaling.kind == RotaryScaling::Kind::linear) return frequency / scaling.factor;
+  const bool yarn = scaling.kind == RotaryScaling::Kind::yarn;
+  const at::Tensor kept = yarn ? yarn_kept(rotary_size, base, scaling, options) : llama3_kept(frequency, scaling);
+  const at::Tensor stretched = yarn ? 1.0 / (scaling.factor * power) : frequency / scaling.factor;
+  return stretched * (1 - kept) + frequency * kept;
+}
+
+Angles rotary_angles(const at::Tensor& positions_BT, std::int64_t rotary_size, double base,
+                     const RotaryScaling& scaling) {
+  const at::Tensor frequency = rotary_frequencies(rotary_size, base, scaling, positions_BT.device());
   const at::Tensor angle = positions_BT.to(at::kFloat).unsqueeze(-1) * frequency;
-  return {angle.cos().unsqueeze(1), angle.sin().unsqueeze(1)};
+  Angles angles{angle.cos().unsqueeze(1), angle.sin().unsqueeze(1)};
+  if (scaling.angle_factor == 1) return angles;
+  return {angles.cos * scaling.angle_factor, angles.sin * scaling.angle_factor};
 }
 
 at::Tensor rotate(const at::Tensor& x_BHTR, const Angles& angles, RotaryPairs pairs) {

@@ -90,11 +90,55 @@ TEST_P(Families, GradientsAgreeWithDifferences) {
   EXPECT_GE(compared, 4);
 }
 
+/// A small model of a family, with its weights, but for some fields of its config.
+Model with_fields(const std::string& family, const Json& fields) {
+  Json json = test::small_config(family);
+  json.update(fields);
+  Model model(config_from_json(json, "small"));
+  Model plain = test::small_model(family);
+  const nn::Parameters from = plain.parameters(), to = model.parameters();
+  for (std::size_t i = 0; i < from.size(); ++i) to[i].value().copy_(from[i].value());
+  return model;
+}
+
+TEST(RotaryScaling, ScalesTheScoresOfLatentAttention) {
+  const at::Tensor ids = at::tensor({3, 1, 4, 1, 5, 9, 2, 6}, at::kLong).unsqueeze(0);
+  // So few turns that every pair keeps its frequency: only the factor on the scores is left.
+  const Json yarn = {{"type", "yarn"},    {"factor", 8},   {"beta_fast", 1e-4},
+                     {"beta_slow", 1e-4}, {"mscale", 0.7}, {"mscale_all_dim", 0.7}};
+  const Model scaled = with_fields("deepseek", {{"rope_scaling", yarn}});
+  Model plain = test::small_model("deepseek");
+  EXPECT_FALSE(at::allclose(scaled.forward(ids).logits_BTV, plain.forward(ids).logits_BTV, 1e-3, 1e-3));
+  const double factor = std::pow(0.1 * 0.7 * std::log(8.0) + 1, 2);
+  for (const nn::Parameter& parameter : plain.parameters()) {
+    if (parameter.name.ends_with("q_b_proj.weight")) parameter.value().mul_(factor);
+  }
+  EXPECT_TRUE(at::allclose(scaled.forward(ids).logits_BTV, plain.forward(ids).logits_BTV, 1e-4, 1e-5));
+  EXPECT_EQ(scaled.config().model.max_positions, 8 * 64);
+}
+
+TEST(RotaryScaling, IsReadUnderItsNewerName) {
+  const at::Tensor ids = at::tensor({3, 1, 4, 1, 5, 9, 2, 6}, at::kLong).unsqueeze(0);
+  const Json linear = {{"rope_type", "linear"}, {"factor", 2}, {"rope_theta", 500}};
+  const Model newer = with_fields("qwen", {{"rope_parameters", linear}});
+  EXPECT_EQ(newer.config().rotary_base, 500);
+  const Model older = with_fields("qwen", {{"rope_theta", 500}, {"rope_scaling", {{"type", "linear"}, {"factor", 2}}}});
+  EXPECT_TRUE(at::equal(newer.forward(ids).logits_BTV, older.forward(ids).logits_BTV));
+  // Half the turns: every position stands where the half of it was.
+  Pass pass;
+  const Model same_base = with_fields("qwen", {{"rope_theta", 500}});
+  pass.angles = nn::rotary_angles(at::arange(8).unsqueeze(0).to(at::kFloat) / 2, 6, 500);
+  EXPECT_TRUE(at::allclose(older.forward(ids).logits_BTV, same_base.forward(ids, pass).logits_BTV, 1e-4, 1e-5));
+}
+
 TEST(Model, RefusesWhatCannotBeRun) {
   Json json = test::small_config("qwen");
-  json["rope_scaling"] = {{"type", "yarn"}};
+  json["rope_scaling"] = {{"type", "dynamic"}, {"factor", 2}};
   EXPECT_ERROR(config_from_json(json, "a.json"),
-               "a.json: rope_scaling is not supported; set it to null to run the model within its first positions");
+               "a.json: rope_scaling of type 'dynamic' cannot be run; linear, llama3 and yarn can");
+  json["rope_parameters"] = {{"rope_type", "default"}};
+  EXPECT_ERROR(config_from_json(json, "a.json"),
+               "a.json: rope_scaling and rope_parameters say the same thing; keep one of them");
   EXPECT_ERROR(
       Model(config_from_json(parse_json(R"({"model_type": "gpt2", "vocab_size": 8, "n_embd": 8, "n_head": 2,
                        "n_layer": 1, "n_positions": 8})",
