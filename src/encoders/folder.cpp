@@ -1,0 +1,88 @@
+#include "encoders/folder.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace filigree::encoders {
+namespace {
+
+namespace fs = std::filesystem;
+
+ConfigReader read_config(const fs::path& folder) {
+  if (!fs::is_directory(folder)) {
+    fail("{}: is no folder; a text encoder is a folder with config.json and safetensors", folder.string());
+  }
+  const fs::path file = folder / "config.json";
+  Json json = load_json(file);
+  if (!json.is_object()) fail("{}: expected an object", file.string());
+  return {std::move(json), file.string()};
+}
+
+bool fits(const at::Tensor& tensor, const std::vector<std::int64_t>& shape) {
+  if (tensor.dim() != static_cast<std::int64_t>(shape.size())) return false;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] >= 0 && tensor.size(static_cast<std::int64_t>(i)) != shape[i]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+const Json* ConfigReader::find(const std::string& key) const {
+  const auto it = json_.find(key);
+  return it == json_.end() || it->is_null() ? nullptr : &*it;
+}
+
+std::int64_t ConfigReader::size(const std::string& key) const {
+  const Json* value = find(key);
+  if (value == nullptr) fail("{}: '{}' is missing", where_, key);
+  // No size of a text encoder comes near this, and products of two stay within 64 bits.
+  constexpr std::int64_t kLargest = 1 << 24;
+  if (!value->is_number_integer() || value->get<std::int64_t>() < 1 || value->get<std::int64_t>() > kLargest) {
+    fail("{}: '{}' is {}; expected a whole number from 1 to {}", where_, key, value->dump(), kLargest);
+  }
+  return value->get<std::int64_t>();
+}
+
+std::int64_t ConfigReader::size(const std::string& key, std::int64_t otherwise) const {
+  return find(key) == nullptr ? otherwise : size(key);
+}
+
+double ConfigReader::number(const std::string& key, double otherwise) const {
+  const Json* value = find(key);
+  if (value == nullptr) return otherwise;
+  if (!value->is_number()) fail("{}: '{}' is {}; expected a number", where_, key, value->dump());
+  return value->get<double>();
+}
+
+std::string ConfigReader::word(const std::string& key, const std::string& otherwise) const {
+  const Json* value = find(key);
+  if (value == nullptr) return otherwise;
+  if (!value->is_string()) fail("{}: '{}' is {}; expected a text", where_, key, value->dump());
+  return value->get<std::string>();
+}
+
+bool ConfigReader::flag(const std::string& key, bool otherwise) const {
+  const Json* value = find(key);
+  if (value == nullptr) return otherwise;
+  if (!value->is_boolean()) fail("{}: '{}' is {}; expected true or false", where_, key, value->dump());
+  return value->get<bool>();
+}
+
+Folder::Folder(const fs::path& path, const at::TensorOptions& options)
+    : where_(path.string()), options_(options), config_(read_config(path)), file_(tensor::SafeTensors::open(path)) {}
+
+at::Tensor Folder::take(const std::string& name, const std::vector<std::int64_t>& shape) const {
+  return take(name, shape, c10::typeMetaToScalarType(options_.dtype()));
+}
+
+at::Tensor Folder::take(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType dtype) const {
+  at::Tensor tensor = file_.get(name, dtype, options_.device());
+  if (fits(tensor, shape)) return tensor;
+  std::vector<std::string> expected;
+  for (const std::int64_t size : shape) expected.push_back(size < 0 ? "any" : std::to_string(size));
+  fail("{}: tensor '{}' has shape [{}], but config.json asks for [{}]", file_.path().string(), name,
+       fmt::join(tensor.sizes(), ", "), fmt::join(expected, ", "));
+}
+
+}  // namespace filigree::encoders
