@@ -155,10 +155,18 @@ Html& Html::cards(const std::vector<HtmlCard>& cards) {
 
 Html& Html::image(const std::filesystem::path& path, std::string_view caption, std::string_view alt) {
   const std::string type = media_type(path);
-  body_ += fmt::format("<figure><img src=\"data:{};base64,{}\" alt=\"{}\">", type, base64(read_file(path)),
-                       escape_html(alt));
+  return image_bytes(read_file(path), type, caption, alt);
+}
+
+Html& Html::image_bytes(std::string_view bytes, std::string_view type, std::string_view caption, std::string_view alt) {
+  body_ += fmt::format("<figure><img src=\"data:{};base64,{}\" alt=\"{}\">", type, base64(bytes), escape_html(alt));
   if (!caption.empty()) body_ += fmt::format("<figcaption>{}</figcaption>", escape_html(caption));
   body_ += "</figure>\n";
+  return *this;
+}
+
+Html& Html::refresh(int seconds) {
+  refresh_seconds_ = seconds;
   return *this;
 }
 
@@ -174,11 +182,13 @@ std::string Html::text() const {
     }
     head += "</nav>\n";
   }
+  const std::string again =
+      refresh_seconds_ > 0 ? fmt::format("<meta http-equiv=\"refresh\" content=\"{}\">\n", refresh_seconds_) : "";
   return fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n{}"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n"
       "<style>{}</style>\n</head>\n<body>\n<main>\n{}{}</main>\n</body>\n</html>\n",
-      escape_html(title_), kStyle, head, body_);
+      again, escape_html(title_), kStyle, head, body_);
 }
 
 void Html::write(const std::filesystem::path& path) const { write_file(path, text()); }

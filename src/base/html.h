@@ -54,6 +54,13 @@ class Html {
   /// another ending.
   Html& image(const std::filesystem::path& path, std::string_view caption, std::string_view alt);
 
+  /// Embeds the bytes of a picture, whose type is such as "image/svg+xml".
+  Html& image_bytes(std::string_view bytes, std::string_view media_type, std::string_view caption,
+                    std::string_view alt);
+
+  /// Lets a browser load the page again after so many seconds: for a page that is rewritten while work goes on.
+  Html& refresh(int seconds);
+
   /// The whole page.
   std::string text() const;
 
@@ -69,6 +76,7 @@ class Html {
   };
   std::vector<Heading> headings_;
   std::string body_;
+  int refresh_seconds_ = 0;
 };
 
 }  // namespace filigree
