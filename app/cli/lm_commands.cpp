@@ -7,6 +7,11 @@ CommandText lm_generate_text() {
           "filigree lm generate --model DIR --prompt \"Once upon a time\" --max-new-tokens 100"};
 }
 
+CommandText lm_inspect_text() {
+  return {"inspect", "What the experts of a language model do on texts: use, specialisation, balance.",
+          "filigree lm inspect DIR --text code.txt --text news.txt --output experts.html"};
+}
+
 CommandText lm_logits_text() {
   return {"logits", "The logits of a language model for given tokens, as safetensors.",
           "filigree lm logits --model DIR --ids ids.safetensors --output logits.safetensors"};

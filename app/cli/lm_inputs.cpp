@@ -13,6 +13,10 @@ void add_model_inputs(CLI::App& command, ModelInputs& inputs) {
   command.add_option("--model", inputs.model, "a published folder: config.json, safetensors, tokenizer")
       ->required()
       ->type_name("DIR");
+  add_placement(command, inputs);
+}
+
+void add_placement(CLI::App& command, ModelInputs& inputs) {
   command.add_option("--device", inputs.device, "cpu, cuda or cuda:1")->type_name("NAME")->capture_default_str();
   command
       .add_option("--dtype", inputs.dtype, "float32, bfloat16 or float16; by default float32 on cpu, bfloat16 on cuda")

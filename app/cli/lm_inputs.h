@@ -18,6 +18,9 @@ struct ModelInputs {
 /// Adds --model, --device, --dtype and --threads.
 void add_model_inputs(CLI::App& command, ModelInputs& inputs);
 
+/// Adds --device, --dtype and --threads alone.
+void add_placement(CLI::App& command, ModelInputs& inputs);
+
 /// The model, on the device and in the type that were asked for (by default float32 on the CPU, bfloat16 on a GPU).
 /// Says on stderr where the BLAS is slow.
 language::Model read_model(const ModelInputs& inputs);

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   CLI::App* lm = filigree::cli::add_command(app, {"lm", "Language models.", ""});
   lm->require_subcommand(1);
   filigree::cli::setup_lm_generate(*lm);
+  filigree::cli::setup_lm_inspect(*lm);
   filigree::cli::setup_lm_logits(*lm);
   return filigree::cli::run_program(app, argc, argv);
 }

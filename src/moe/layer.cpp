@@ -20,7 +20,10 @@ Layer::Result Layer::operator()(const at::Tensor& x_TD) const {
   const at::Tensor y_RD = experts(rows.x_RD, rows.plan.count_E);
   result.y_TD = combine(y_RD, rows.plan, result.routing.weight_TK);
   result.dropped = rows.plan.dropped;
-  if (shared) result.y_TD = result.y_TD + (*shared)(x_TD);
+  if (shared) {
+    result.shared_TD = (*shared)(x_TD);
+    result.y_TD = result.y_TD + result.shared_TD;
+  }
   return result;
 }
 

@@ -22,6 +22,7 @@ struct Layer {
 
   struct Result {
     at::Tensor y_TD;
+    at::Tensor shared_TD;  ///< the shared expert's part of it; undefined where there is none
     Routing routing;
     std::int64_t dropped = 0;  ///< (token, expert) pairs
   };
