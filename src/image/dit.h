@@ -83,11 +83,13 @@ class Dit {
     at::Tensor operator()(const at::Tensor& x) const;
   };
 
-  void make_outer(const at::TensorOptions& options);
+  void make(std::int64_t dual_blocks, std::int64_t single_blocks, const at::TensorOptions& options);
   void list_outer(nn::Parameters& out);
+  void bring(std::size_t block, bool modulation_only) const;
   void check(const Conditioning& conditioning) const;
   at::Tensor time_features(const at::Tensor& timestep_N) const;
-  BlockPass make_pass(std::int64_t rows, std::int64_t columns, std::int64_t text, std::int64_t own_text) const;
+  BlockPass make_pass(std::int64_t rows, std::int64_t columns, std::int64_t pads, std::int64_t text_rows) const;
+  std::int64_t count_pads(std::int64_t rows, std::int64_t columns) const;
   const DualBlock& dual(std::size_t block) const;
   const SingleBlock& single(std::size_t block) const;
   at::Tensor modulation(std::size_t block, const at::Tensor& x_NBD) const;
@@ -100,11 +102,8 @@ class Dit {
   std::vector<DualBlock> dual_;      ///< one only where streamed
   std::vector<SingleBlock> single_;  ///< likewise
   std::shared_ptr<const tensor::WeightSource> weights_;
+  tensor::NamedTensors dual_slot_, single_slot_;  ///< streamed: the tensors of those, named without the block's prefix
 };
-
-/// Random weights of the size that training starts from; a seed gives the same everywhere. Biases and modulations are
-/// random too, so that every part has an effect.
-void randomise(Dit& dit, std::uint64_t seed);
 
 struct DitLoading {
   at::TensorOptions options = {};
