@@ -46,33 +46,37 @@ void check(const Model& model, const std::vector<Ids>& prompts, const GenerateOp
 struct Batch {
   at::Tensor ids_BT;
   at::Tensor begin_B;  ///< first index of each row that is no padding
+  bool even = true;    ///< no padding at all
 };
 
 Batch padded(const std::vector<Ids>& rows, at::Device device) {
   std::size_t longest = 0;
+  bool even = true;
   for (const Ids& row : rows) longest = std::max(longest, row.size());
   const auto batch = static_cast<std::int64_t>(rows.size()), tokens = static_cast<std::int64_t>(longest);
   at::Tensor ids = at::zeros({batch, tokens}, at::kLong), begin = at::zeros({batch}, at::kLong);
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const std::size_t pad = longest - rows[row].size();
+    even = even && pad == 0;
     std::int64_t* to = ids.data_ptr<std::int64_t>() + row * longest + pad;
     std::copy(rows[row].begin(), rows[row].end(), to);
     begin.data_ptr<std::int64_t>()[row] = static_cast<std::int64_t>(pad);
   }
-  return {ids.to(device), begin.to(device)};
+  return {ids.to(device), begin.to(device), even};
 }
 
-/// Angles and mask for `tokens` new tokens after `start`, each row beginning at begin_B. A padding sees itself alone.
-Pass make_pass(const Model& model, const at::Tensor& begin_B, std::int64_t start, std::int64_t tokens) {
+/// Angles and mask for `tokens` new tokens after `start`. A padding sees itself alone; without any there is no mask.
+Pass make_pass(const Model& model, const Batch& batch, std::int64_t start, std::int64_t tokens) {
+  const at::Tensor& begin_B = batch.begin_B;
   const at::Tensor query_T = at::arange(start, start + tokens, begin_B.options());
+  Pass pass;
+  pass.angles = model.angles((query_T.unsqueeze(0) - begin_B.unsqueeze(1)).clamp_min(0));
+  if (batch.even) return pass;
   const at::Tensor key_S = at::arange(start + tokens, begin_B.options());
   const at::Tensor earlier_TS = key_S.unsqueeze(0) <= query_T.unsqueeze(1);
   const at::Tensor real_BS = key_S.unsqueeze(0) >= begin_B.unsqueeze(1);
   const at::Tensor self_TS = key_S.unsqueeze(0) == query_T.unsqueeze(1);
-  Pass pass;
   pass.allowed_B1TS = (earlier_TS.unsqueeze(0).logical_and(real_BS.unsqueeze(1))).logical_or(self_TS).unsqueeze(1);
-  const at::Tensor positions_BT = (query_T.unsqueeze(0) - begin_B.unsqueeze(1)).clamp_min(0);
-  pass.angles = model.angles(positions_BT);
   return pass;
 }
 
@@ -131,7 +135,7 @@ void decode_again_and_again(const Model& model, Rows& rows) {
   const auto begin = Clock::now();
   while (!rows.done()) {
     const Batch batch = padded(rows.all(), model.device());
-    const Pass pass = make_pass(model, batch.begin_B, 0, batch.ids_BT.size(1));
+    const Pass pass = make_pass(model, batch, 0, batch.ids_BT.size(1));
     rows.take(last(model.forward(batch.ids_BT, pass).logits_BTV));
   }
   rows.result.decode_seconds = seconds_since(begin);
@@ -147,14 +151,14 @@ void decode_with_cache(const Model& model, Rows& rows, const GenerateOptions& op
   const Batch batch = padded(rows.all(), model.device());
   const std::int64_t tokens = batch.ids_BT.size(1);
   Cache cache = model.make_cache(batch.ids_BT.size(0), tokens + options.max_new_tokens);
-  Pass pass = make_pass(model, batch.begin_B, 0, tokens);
+  Pass pass = make_pass(model, batch, 0, tokens);
   pass.cache = &cache;
   pass.absorbed = false;  // many queries: products with the expanded keys are fewer
   Ids next = rows.take(last(model.forward(batch.ids_BT, pass).logits_BTV));
   rows.result.prefill_seconds = seconds_since(begin);
   begin = Clock::now();
   while (!rows.done()) {
-    pass = make_pass(model, batch.begin_B, cache.start, 1);
+    pass = make_pass(model, batch, cache.start, 1);
     pass.cache = &cache;
     pass.absorbed = options.absorbed;
     next = rows.take(last(model.forward(column(next, model.device()), pass).logits_BTV));

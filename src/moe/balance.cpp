@@ -19,7 +19,9 @@ at::Tensor balance_loss(const Routing& routing, std::int64_t sequences, BalanceS
 }
 
 at::Tensor expert_load(const at::Tensor& expert_TK, std::int64_t experts) {
-  return at::bincount(expert_TK.reshape({-1}), {}, experts);
+  // bincount would ask the device for the highest.
+  const at::Tensor flat = expert_TK.reshape({-1});
+  return at::zeros({experts}, flat.options()).scatter_add_(0, flat, at::ones_like(flat));
 }
 
 double load_variation(const at::Tensor& count_E) {

@@ -17,6 +17,7 @@ struct DispatchOptions {
 struct DispatchPlan {
   at::Tensor pair_R;   ///< index t · K + k of each row's pair
   at::Tensor token_R;  ///< t
+  at::Tensor row_P;    ///< the row of each pair; undefined where pairs were dropped
   at::Tensor count_E;  ///< rows of each expert, int64, on the tokens' device
   std::int64_t tokens = 0;
   std::int64_t dropped = 0;  ///< pairs left out

@@ -12,7 +12,8 @@ Experts::Experts(std::int64_t experts, std::int64_t hidden, std::int64_t width, 
       down_EDF(at::zeros({experts, hidden, width}, options)) {}
 
 at::Tensor Experts::operator()(const at::Tensor& x_RD, const at::Tensor& count_E) const {
-  const at::Tensor count = count_E.to(at::kCPU);  // once, as every product asks for it there
+  // Once, where every product would ask for it there.
+  const at::Tensor count = ops::counts_stay_on_device(x_RD, gate_EFD) ? count_E : count_E.to(at::kCPU);
   const at::Tensor gate_RF = ops::grouped_matmul(x_RD, gate_EFD, count);
   const at::Tensor up_RF = ops::grouped_matmul(x_RD, up_EFD, count);
   return ops::grouped_matmul(at::silu(gate_RF) * up_RF, down_EDF, count);

@@ -1,10 +1,9 @@
 #include "nn/attention.h"
 
-#include <cmath>
-
 #include <ATen/ATen.h>
 
 #include "base/error.h"
+#include "nn/attention_fused.h"
 #include "nn/grouped_query_attention.h"
 #include "nn/latent_attention.h"
 
@@ -12,20 +11,11 @@ namespace filigree::nn {
 
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
                   const at::Tensor& allowed) {
-  const std::int64_t groups = k.size(1), queries = q.size(2), keys = k.size(2);
-  // Heads of a group stand as further queries of one key head, so that keys are not repeated.
-  const std::int64_t share = q.size(1) / groups;
-  const at::Tensor grouped = q.reshape({q.size(0), groups, share, queries, q.size(3)});
-  at::Tensor score = at::matmul(grouped, k.unsqueeze(2).transpose(-1, -2)) * scale;
-  at::Tensor seen = allowed;
-  if (!seen.defined()) {
-    seen = at::ones({queries, keys}, at::TensorOptions().dtype(at::kBool).device(q.device())).tril(keys - queries);
-  } else {
-    seen = seen.unsqueeze(2);
+  if (!allowed.defined()) {
+    const at::Tensor y = attend_fused(q, k, v, scale);
+    if (y.defined()) return y;
   }
-  score = score.to(at::kFloat).masked_fill(seen.logical_not(), -std::numeric_limits<float>::infinity());
-  const at::Tensor weight = at::softmax(score, -1).to(v.scalar_type());
-  return at::matmul(weight, v.unsqueeze(2)).reshape({q.size(0), q.size(1), queries, v.size(3)});
+  return attend_reference(q, k, v, scale, allowed);
 }
 
 void AttentionCache::extend(std::int64_t start, at::Tensor& new_a, at::Tensor& new_b) {

@@ -26,16 +26,21 @@ struct AttentionCache {
 /// What a layer's attention needs to know beside its input.
 struct AttentionContext {
   Angles angles = {};               ///< of the new tokens
-  at::Tensor allowed_B1TS = {};     ///< which keys a query may see; undefined: all up to itself, without a cache
+  at::Tensor allowed_B1TS = {};     ///< which keys a query may see; undefined: all up to itself
   AttentionCache* cache = nullptr;  ///< null: no earlier tokens
   std::int64_t start = 0;           ///< tokens in the cache before the new ones
   bool absorbed = true;             ///< latent attention with a cache: products in the latent space
 };
 
 /// softmax(q k^T · scale) v with the softmax in float32. q (B, H, T, K), k (B, G, S, K), v (B, G, S, V) with H a multiple
-/// of G. `allowed` as in AttentionContext; undefined: T = S and each query sees the keys up to itself.
+/// of G. `allowed` as in AttentionContext; undefined: the queries are those of the last T keys, and each sees the keys up
+/// to its own. In one fused kernel where there is one (nn/attention_fused.h).
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
                   const at::Tensor& allowed);
+
+/// The plain twin: the table of all scores, its softmax, and the product with the values.
+at::Tensor attend_reference(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                            const at::Tensor& allowed);
 
 class Attention {
  public:

@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "base/error.h"
+#include "ops/grouped_matmul_cuda.h"
 
 namespace filigree::ops {
 namespace {
@@ -82,9 +83,37 @@ struct GroupedMatmul : torch::autograd::Function<GroupedMatmul> {
   }
 };
 
+/// The same with counts that stay on the device.
+struct GroupedMatmulOnDevice : torch::autograd::Function<GroupedMatmulOnDevice> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_RI, const at::Tensor& w_EOI,
+                            const at::Tensor& count_E) {
+    const c10::NoGradGuard no_grad;
+    const at::Tensor end_E = count_E.cumsum(0).to(at::kInt);
+    context->save_for_backward({x_RI, w_EOI, end_E});
+    return detail::grouped_rows(x_RI.contiguous(), w_EOI.transpose(1, 2), end_E);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x_RI = saved[0], &w_EOI = saved[1], &end_E = saved[2];
+    const at::Tensor dy_RO = gradients[0].contiguous();
+    at::Tensor dx_RI, dw_EOI;
+    if (context->needs_input_grad(0)) dx_RI = detail::grouped_rows(dy_RO, w_EOI, end_E);
+    if (context->needs_input_grad(1)) dw_EOI = detail::grouped_outer(dy_RO, x_RI.contiguous(), end_E);
+    return {dx_RI, dw_EOI, at::Tensor()};
+  }
+};
+
 }  // namespace
 
+bool counts_stay_on_device(const at::Tensor& x_RI, const at::Tensor& w_EOI) {
+  return detail::has_grouped_kernel(x_RI, w_EOI);
+}
+
 at::Tensor grouped_matmul(const at::Tensor& x_RI, const at::Tensor& w_EOI, const at::Tensor& count_E) {
+  if (count_E.is_cuda() && counts_stay_on_device(x_RI, w_EOI)) {
+    return GroupedMatmulOnDevice::apply(x_RI, w_EOI, count_E);
+  }
   return GroupedMatmul::apply(x_RI, w_EOI, count_E);
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/expect_error.h"
+#include "tensor/device.h"
 
 namespace filigree::moe {
 namespace {
@@ -41,6 +42,31 @@ TEST(MoeLayer, GradientsEqualThoseOfItsTwin) {
   EXPECT_TRUE(at::allclose(x.grad(), z.grad(), 1e-4, 1e-5));
   for (std::size_t i = 0; i < a.size(); ++i) {
     EXPECT_TRUE(at::allclose(a[i].gradient(), b[i].gradient(), 1e-4, 1e-5)) << a[i].name;
+  }
+}
+
+TEST(MoeLayer, EqualsItsTwinOnAGpu) {
+  if (tensor::device_names().size() < 2) GTEST_SKIP() << "no GPU here";
+  const at::TensorOptions options = at::TensorOptions().device(at::kCUDA).dtype(at::kBFloat16);
+  Layer layer({.routed = 6, .top_k = 2, .width = 48, .shared_width = 32}, 64, {.top_k = 2, .scale = 1.5}, options);
+  nn::Parameters parameters;
+  layer.list(parameters, "mlp");
+  at::manual_seed(4);
+  for (const nn::Parameter& parameter : parameters) parameter.value().normal_(0, 0.2);
+  nn::record_gradients(parameters);
+  const at::Tensor start = at::randn({300, 64}, options), weight = at::randn({300, 64}, options);
+  std::vector<at::Tensor> results[2];
+  for (const bool fast : {false, true}) {
+    for (const nn::Parameter& parameter : parameters) parameter.tensor->mutable_grad() = at::Tensor();
+    const at::Tensor x = start.clone().requires_grad_(true);
+    const at::Tensor y = fast ? layer(x).y_TD : forward_by_loop(layer, x);
+    (y * weight).sum().backward();
+    results[fast] = {y.detach(), x.grad()};
+    for (const nn::Parameter& parameter : parameters) results[fast].push_back(parameter.gradient().clone());
+  }
+  for (std::size_t i = 0; i < results[0].size(); ++i) {
+    const at::Tensor a = results[1][i].to(at::kFloat), b = results[0][i].to(at::kFloat);
+    EXPECT_LE(((a - b).norm() / b.norm()).item<double>(), 1e-2) << i;  // of the norm: bfloat16 has eight bits
   }
 }
 
