@@ -13,6 +13,8 @@ filigree_find(Threads)
 filigree_find(Eigen3)
 filigree_find(Boost)
 filigree_find(ZLIB)
+filigree_find(PNG)
+filigree_find(JPEG)
 if(FILIGREE_TORCH)
   # Not through filigree_find: LibTorch's files set variables that later ones of theirs read.
   # Its targets name each other, so a project that adds this one as a folder must see them too.

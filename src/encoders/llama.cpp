@@ -1,5 +1,6 @@
 #include "encoders/llama.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
