@@ -23,6 +23,14 @@ struct Descriptor {
   }
 };
 
+/// The whole pages around (or, for `inner`, within) some bytes.
+void advise(char* data, std::size_t begin, std::size_t count, bool inner, int advice) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t from = (inner ? begin + page - 1 : begin) / page * page;
+  const std::size_t to = inner ? (begin + count) / page * page : begin + count;
+  if (to > from) ::madvise(data + from, to - from, advice);  // advice only: no matter if it is not taken
+}
+
 }  // namespace
 
 std::shared_ptr<MappedFile> MappedFile::open(const std::filesystem::path& path) {
@@ -38,6 +46,14 @@ std::shared_ptr<MappedFile> MappedFile::open(const std::filesystem::path& path) 
   void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.number, 0);
   if (data == MAP_FAILED) fail("{}: cannot be mapped into memory ({})", path.string(), std::strerror(errno));
   return std::shared_ptr<MappedFile>(new MappedFile(static_cast<char*>(data), size));
+}
+
+void MappedFile::will_need(std::size_t begin, std::size_t count) const {
+  advise(data_, begin, count, false, MADV_WILLNEED);
+}
+
+void MappedFile::forget(std::size_t begin, std::size_t count) const {
+  advise(data_, begin, count, true, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

@@ -22,6 +22,11 @@ class MappedFile {
   std::size_t size() const { return size_; }
   std::string_view bytes() const { return {data_, size_}; }
 
+  /// Advice to the system about some of the bytes: they are read soon; they are not needed for now, so that their pages
+  /// no longer count as this program's. What was written to such pages is lost.
+  void will_need(std::size_t begin, std::size_t count) const;
+  void forget(std::size_t begin, std::size_t count) const;
+
  private:
   MappedFile(char* data, std::size_t size) : data_(data), size_(size) {}
 

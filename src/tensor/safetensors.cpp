@@ -184,6 +184,18 @@ bool SafeTensors::has(const std::string& name) const { return state_->places.cou
 
 const StoredTensor& SafeTensors::info(const std::string& name) const { return *state_->place(name).tensor; }
 
+void SafeTensors::will_need(const std::string& name) const {
+  const State::Place& place = state_->place(name);
+  place.shard->file->will_need(place.shard->header.data_start + place.tensor->begin,
+                               place.tensor->end - place.tensor->begin);
+}
+
+void SafeTensors::forget(const std::string& name) const {
+  const State::Place& place = state_->place(name);
+  place.shard->file->forget(place.shard->header.data_start + place.tensor->begin,
+                            place.tensor->end - place.tensor->begin);
+}
+
 const std::map<std::string, std::string>& SafeTensors::metadata() const { return state_->metadata; }
 
 at::Tensor SafeTensors::get(const std::string& name) const {

@@ -50,6 +50,10 @@ class SafeTensors {
   /// The tensor in another type (float8 by its values) or on another device.
   at::Tensor get(const std::string& name, at::ScalarType dtype, at::Device device = at::kCPU) const;
 
+  /// Advice about the tensor's pages, as in tensor/mapped_file.h.
+  void will_need(const std::string& name) const;
+  void forget(const std::string& name) const;
+
   /// The files' `__metadata__`, together.
   const std::map<std::string, std::string>& metadata() const;
 

@@ -99,8 +99,4 @@ std::shared_ptr<const WeightSource> without_prefix(std::shared_ptr<const WeightS
   return std::make_shared<WithoutPrefix>(std::move(source), prefix);
 }
 
-std::shared_ptr<const WeightSource> open_weights(const std::filesystem::path& path) {
-  return safetensors_source(SafeTensors::open(path));
-}
-
 }  // namespace filigree::tensor

@@ -48,9 +48,13 @@ struct WeightShape {
 };
 void check_shapes(const std::vector<WeightShape>& expected, const WeightSource& source);
 
-/// The weights of an open safetensors file. A name that ends in ".scale_weight" belongs to the float8 tensor before it
-/// (Comfy-Org/ComfyUI: comfy/ops.py, scaled_fp8_ops): value = byte's value · scale.
+/// The weights of an open safetensors file. "X.scale_weight" is the one factor on the float8 values of "X.weight"
+/// (Comfy-Org/ComfyUI: comfy/ops.py, scaled_fp8_ops). "X.q8" or "X.q4" with "X.q8_scale" or "X.q4_scale" is the weight X,
+/// packed (tensor/packed.h).
 std::shared_ptr<const WeightSource> safetensors_source(const SafeTensors& file);
+
+/// The weights of a GGUF file, unpacked as they are read.
+std::shared_ptr<const WeightSource> gguf_source(const std::filesystem::path& path);
 
 /// The same weights with `prefix` taken off; names without it are left out.
 std::shared_ptr<const WeightSource> without_prefix(std::shared_ptr<const WeightSource> source,

@@ -1,0 +1,77 @@
+#include <unordered_map>
+
+#include <ATen/ATen.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "tensor/gguf.h"
+#include "tensor/mapped_file.h"
+#include "tensor/pieces.h"
+#include "tensor/weight_source.h"
+
+/// Weights in GGUF files.
+namespace filigree::tensor {
+namespace {
+
+class GgufSource : public WeightSource {
+ public:
+  explicit GgufSource(const std::filesystem::path& path) : where_(path.string()), file_(MappedFile::open(path)) {
+    for (GgufTensor& tensor : parse_gguf_header(file_->bytes(), where_).tensors) {
+      names_.push_back(tensor.name);
+      tensors_.emplace(tensor.name, std::move(tensor));
+    }
+  }
+
+  std::string where() const override { return where_; }
+  const std::vector<std::string>& names() const override { return names_; }
+  bool has(const std::string& name) const override { return tensors_.count(name) != 0; }
+  std::vector<std::int64_t> shape(const std::string& name) const override { return find(name).shape; }
+  std::string stored_as(const std::string& name) const override { return std::string(gguf_type_name(find(name).type)); }
+  std::int64_t bytes(const std::string& name) const override {
+    return static_cast<std::int64_t>(find(name).end - find(name).begin);
+  }
+
+  void read(const std::string& name, const at::Tensor& destination) const override {
+    const GgufTensor& tensor = find(name);
+    FILIGREE_ASSERT(destination.sizes() == at::IntArrayRef(tensor.shape));
+    // A row is one block or, for plain numbers, some of them, so that it does not matter how the shape was folded.
+    const std::int64_t numbers = block_numbers(tensor.type), bytes = block_bytes(tensor.type);
+    const char* data = file_->data() + tensor.begin;
+    fill_rows(destination, destination.numel() / numbers, [&](std::int64_t first, std::int64_t count, float* out) {
+      unpack_gguf(tensor.type, data + first * bytes, count * numbers, out);
+    });
+    file_->forget(tensor.begin, tensor.end - tensor.begin);
+  }
+
+  void announce(const std::vector<std::string>& names) const override {
+    for (const std::string& name : names) file_->will_need(find(name).begin, find(name).end - find(name).begin);
+  }
+
+ private:
+  const GgufTensor& find(const std::string& name) const {
+    const auto it = tensors_.find(name);
+    if (it == tensors_.end()) fail("{}: holds no tensor '{}'{}", where_, name, text::did_you_mean(name, names_));
+    return it->second;
+  }
+
+  std::string where_;
+  std::shared_ptr<MappedFile> file_;
+  std::vector<std::string> names_;
+  std::unordered_map<std::string, GgufTensor> tensors_;
+};
+
+}  // namespace
+
+std::shared_ptr<const WeightSource> gguf_source(const std::filesystem::path& path) {
+  return std::make_shared<GgufSource>(path);
+}
+
+std::shared_ptr<const WeightSource> open_weights(const std::filesystem::path& path) {
+  std::error_code code;
+  if (std::filesystem::is_regular_file(path, code) && is_gguf(MappedFile::open(path)->bytes().substr(0, 4))) {
+    return gguf_source(path);
+  }
+  return safetensors_source(SafeTensors::open(path));
+}
+
+}  // namespace filigree::tensor
