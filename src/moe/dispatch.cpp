@@ -11,8 +11,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Rows by index, where each row of x is taken `times` times and back_P holds where to. So the gradient is a sum of rows
-/// that are taken back, in float32, and no addition at one place by many (which on a GPU is slow and of random order).
+/// Rows by index, where each row of x is taken `times` times and back_P holds where to. So the gradient is a sum of
+/// rows that are taken back, in float32, and no addition at one place by many (on a GPU slow and of random order).
 struct TakeRows : torch::autograd::Function<TakeRows> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x_TD, const at::Tensor& index_R,
                             const at::Tensor& back_P, std::int64_t times) {
@@ -68,7 +68,10 @@ at::Tensor combine(const at::Tensor& y_RD, const DispatchPlan& plan, const at::T
   if (plan.row_P.defined()) {
     const at::Tensor y_PD = TakeRows::apply(y_RD, plan.row_P, plan.pair_R, std::int64_t{1});
     const at::Tensor y_TKD = y_PD.view({plan.tokens, weight_TK.size(1), y_RD.size(1)});
-    return (y_TKD * weight_TK.to(y_RD.scalar_type()).unsqueeze(-1)).sum(1);
+    const at::Tensor weight = weight_TK.to(y_RD.scalar_type());
+    // Many small products, which only a GPU does quickly.
+    if (y_RD.is_cuda()) return at::bmm(weight.unsqueeze(1), y_TKD).squeeze(1);
+    return (y_TKD * weight.unsqueeze(-1)).sum(1);
   }
   const at::Tensor weight_R = weight_TK.reshape({-1}).index_select(0, plan.pair_R);
   const at::Tensor weighted = y_RD * weight_R.to(y_RD.scalar_type()).unsqueeze(-1);

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "nn/rms_norm_fused.h"
+
 namespace filigree::nn {
 
 Linear::Linear(std::int64_t inputs, std::int64_t outputs, bool bias, const at::TensorOptions& options)
@@ -20,6 +22,11 @@ RmsNorm::RmsNorm(std::int64_t size, double eps_given, const at::TensorOptions& o
     : weight_D(at::ones({size}, options)), eps(eps_given) {}
 
 at::Tensor RmsNorm::operator()(const at::Tensor& x) const {
+  const at::Tensor y = rms_norm_fused(x, weight_D, eps);
+  return y.defined() ? y : reference(x);
+}
+
+at::Tensor RmsNorm::reference(const at::Tensor& x) const {
   const at::Tensor wide = x.to(at::kFloat);
   const at::Tensor unit = wide * at::rsqrt(wide.square().mean(-1, true) + eps);
   return weight_D * unit.to(x.scalar_type());

@@ -16,7 +16,8 @@ struct Linear {
   void list(Parameters& out, const std::string& prefix);
 };
 
-/// y = w ⊙ x / sqrt(mean(x²) + eps) over the last axis, computed in float32.
+/// y = w ⊙ x / sqrt(mean(x²) + eps) over the last axis, computed in float32; in one kernel where there is one
+/// (nn/rms_norm_fused.h).
 struct RmsNorm {
   at::Tensor weight_D;
   double eps = 1e-5;
@@ -25,6 +26,9 @@ struct RmsNorm {
   RmsNorm(std::int64_t size, double eps, const at::TensorOptions& options);
 
   at::Tensor operator()(const at::Tensor& x) const;
+
+  /// The plain twin: step by step.
+  at::Tensor reference(const at::Tensor& x) const;
   void list(Parameters& out, const std::string& prefix);
 };
 

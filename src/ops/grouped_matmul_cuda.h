@@ -5,7 +5,7 @@
 /// The grouped products of LibTorch's own CUDA kernel, which reads on the device where groups end.
 namespace filigree::ops::detail {
 
-/// Whether there is a kernel for these: a build with LibTorch from 2.11 on, a GPU, bfloat16, sizes that are multiples of 8.
+/// Whether there is a kernel for these: LibTorch from 2.11 on, a GPU, bfloat16, sizes that are multiples of 8.
 bool has_grouped_kernel(const at::Tensor& x_RI, const at::Tensor& w_EOI);
 
 /// y_RO = x_r w_e for the rows of each group. end_E: int32 on the device, where each group's rows end.

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "tensor/device.h"
+
 namespace filigree::nn {
 namespace {
 
@@ -22,6 +24,32 @@ TEST(RmsNorm, ComputesHalfPrecisionInFloat) {
   EXPECT_EQ(y.scalar_type(), at::kBFloat16);
   RmsNorm wide(64, 1e-5, at::kFloat);
   EXPECT_TRUE(at::equal(y, wide(x.to(at::kFloat)).to(at::kBFloat16)));
+}
+
+TEST(RmsNorm, EqualsItsTwinOnAGpu) {
+  if (tensor::device_names().size() < 2) GTEST_SKIP() << "no GPU here";
+  at::manual_seed(1);
+  // Of the norm: sums in another order; bfloat16 has eight bits, and the twin rounds once more.
+  const std::pair<at::ScalarType, double> types[] = {{at::kFloat, 1e-6}, {at::kBFloat16, 1e-2}};
+  for (const auto& [dtype, tolerance] : types) {
+    const at::TensorOptions options = at::TensorOptions().device(at::kCUDA).dtype(dtype);
+    RmsNorm norm(96, 1e-5, options);
+    norm.weight_D = at::randn({96}, options).requires_grad_(true);
+    const at::Tensor start = at::randn({5, 7, 96}, options), weight = at::randn({5, 7, 96}, options);
+    std::vector<at::Tensor> results[2];
+    for (const bool fast : {false, true}) {
+      norm.weight_D.mutable_grad() = at::Tensor();
+      const at::Tensor x = start.clone().requires_grad_(true);
+      const at::Tensor y = fast ? norm(x) : norm.reference(x);
+      EXPECT_EQ(y.scalar_type(), dtype);
+      (y * weight).sum().backward();
+      for (const at::Tensor& t : {y.detach(), x.grad(), norm.weight_D.grad()})
+        results[fast].push_back(t.to(at::kFloat));
+    }
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_LE(((results[1][i] - results[0][i]).norm() / results[0][i].norm()).item<double>(), tolerance) << i;
+    }
+  }
 }
 
 TEST(Parameters, SlicesShareStorageAndGradients) {

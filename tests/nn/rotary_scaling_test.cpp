@@ -59,8 +59,14 @@ TEST(RotaryScaling, Llama3KeepsShortWavelengths) {
 }
 
 /// The formulas of arXiv 2309.00071 §3.2, with the rounding of the authors' code.
-double yarn(std::int64_t pair, double plain, std::int64_t size, double base, double original, double fast,
-            double slow) {
+struct Yarn {
+  std::int64_t size;
+  double base, original, fast, slow;
+
+  double operator()(std::int64_t pair, double plain) const;
+};
+
+double Yarn::operator()(std::int64_t pair, double plain) const {
   const auto turning = [&](double turns) {
     return static_cast<double>(size) * std::log(original / (turns * 2 * std::numbers::pi)) / (2 * std::log(base));
   };
@@ -76,8 +82,7 @@ TEST(RotaryScaling, YarnAsDeepSeekHasIt) {
   const RotaryScaling scaling = read(R"({"type": "yarn", "factor": 40, "beta_fast": 32, "beta_slow": 1, "mscale": 1.0,
                                          "mscale_all_dim": 1.0, "original_max_position_embeddings": 4096})",
                                      163840);
-  expect_frequencies(scaling, 64, 1e4,
-                     [](std::int64_t i, double plain) { return yarn(i, plain, 64, 1e4, 4096, 32, 1); });
+  expect_frequencies(scaling, 64, 1e4, Yarn{64, 1e4, 4096, 32, 1});
   EXPECT_DOUBLE_EQ(scaling.angle_factor, 1);
   EXPECT_NEAR(scaling.latent_factor, std::pow(0.1 * std::log(40.0) + 1, 2), 1e-12);
   EXPECT_EQ(scaled_positions(scaling, 163840), 163840);
@@ -86,16 +91,14 @@ TEST(RotaryScaling, YarnAsDeepSeekHasIt) {
 TEST(RotaryScaling, YarnAsKimiHasIt) {
   const RotaryScaling scaling = read(R"({"type": "yarn", "factor": 40, "beta_fast": 1, "beta_slow": 1, "mscale": 1.0,
                                          "mscale_all_dim": 0.5, "original_max_position_embeddings": 4096})");
-  expect_frequencies(scaling, 64, 5e4,
-                     [](std::int64_t i, double plain) { return yarn(i, plain, 64, 5e4, 4096, 1, 1); });
+  expect_frequencies(scaling, 64, 5e4, Yarn{64, 5e4, 4096, 1, 1});
   EXPECT_NEAR(scaling.angle_factor, (0.1 * std::log(40.0) + 1) / (0.05 * std::log(40.0) + 1), 1e-12);
   EXPECT_NEAR(scaling.latent_factor, std::pow(0.05 * std::log(40.0) + 1, 2), 1e-12);
 }
 
 TEST(RotaryScaling, YarnWithAFactorAlone) {
   const RotaryScaling scaling = read(R"({"rope_type": "yarn", "factor": 40})", 32768);
-  expect_frequencies(scaling, 128, 1e6,
-                     [](std::int64_t i, double plain) { return yarn(i, plain, 128, 1e6, 32768, 32, 1); });
+  expect_frequencies(scaling, 128, 1e6, Yarn{128, 1e6, 32768, 32, 1});
   EXPECT_NEAR(scaling.angle_factor, 0.1 * std::log(40.0) + 1, 1e-12);
   EXPECT_EQ(scaling.latent_factor, 1);
   EXPECT_EQ(scaled_positions(scaling, 32768), 40 * 32768);
