@@ -17,4 +17,9 @@ CommandText lm_logits_text() {
           "filigree lm logits --model DIR --ids ids.safetensors --output logits.safetensors"};
 }
 
+CommandText lm_train_text() {
+  return {"train", "Train a language model on texts, from a recipe or on from a model.",
+          "filigree lm train --model pangu-tiny --data texts/ --output run --steps 500 --learning-rate 0.003"};
+}
+
 }  // namespace filigree::cli

@@ -8,9 +8,11 @@ namespace filigree::cli {
 CommandText lm_generate_text();
 CommandText lm_inspect_text();
 CommandText lm_logits_text();
+CommandText lm_train_text();
 
 void setup_lm_generate(CLI::App& lm);
 void setup_lm_inspect(CLI::App& lm);
 void setup_lm_logits(CLI::App& lm);
+void setup_lm_train(CLI::App& lm);
 
 }  // namespace filigree::cli

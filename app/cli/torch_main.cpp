@@ -12,5 +12,6 @@ int main(int argc, char** argv) {
   filigree::cli::setup_lm_generate(*lm);
   filigree::cli::setup_lm_inspect(*lm);
   filigree::cli::setup_lm_logits(*lm);
+  filigree::cli::setup_lm_train(*lm);
   return filigree::cli::run_program(app, argc, argv);
 }

@@ -103,6 +103,7 @@ void TerminalProgress::update(std::int64_t done, std::int64_t total, std::string
   if (!active_ || label != label_) {
     end(now);
     begin(label, now);
+    first_ = done;
   }
   done_ = done;
   total_ = total;
@@ -142,9 +143,14 @@ void TerminalProgress::write(const std::string& text) {
 }
 
 /// "  40 %  400/1,000  20/s  30 s left", as much of it as is known.
+void TerminalProgress::note(std::string_view words) {
+  const std::lock_guard lock(mutex_);
+  note_ = words;
+}
+
 std::string TerminalProgress::status(double now) const {
   const double passed = now - begun_;
-  const double rate = passed > 0 ? static_cast<double>(done_) / passed : 0;
+  const double rate = passed > 0 ? static_cast<double>(done_ - first_) / passed : 0;
   std::string out = label_;
   if (total_ > 0) {
     out += fmt::format("  {:3.0f} %  {}/{}", 100.0 * static_cast<double>(done_) / static_cast<double>(total_),
@@ -155,6 +161,7 @@ std::string TerminalProgress::status(double now) const {
   if (rate > 0) out += "  " + rate_text(rate);
   if (rate > 0 && total_ > done_)
     out += fmt::format("  {} left", duration_text(static_cast<double>(total_ - done_) / rate));
+  if (!note_.empty()) out += "  " + note_;
   return out;
 }
 

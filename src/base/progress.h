@@ -18,6 +18,9 @@ class ProgressSink {
   /// `done` of `total` units of the work called `label` are done; total 0 where it is not known.
   virtual void update(std::int64_t done, std::int64_t total, std::string_view label) = 0;
 
+  /// A few words on how the work goes ("loss 2.31"), shown with the next update.
+  virtual void note(std::string_view) {}
+
   /// The work reported last has ended, finished or not.
   virtual void finish() {}
 };
@@ -64,6 +67,7 @@ class TerminalProgress : public ProgressSink {
   ~TerminalProgress() override;
 
   void update(std::int64_t done, std::int64_t total, std::string_view label) override;
+  void note(std::string_view words) override;
   void finish() override;
 
  private:
@@ -76,8 +80,9 @@ class TerminalProgress : public ProgressSink {
   std::FILE* out_;
   TerminalStyle style_;
   std::mutex mutex_;
-  std::string label_;
+  std::string label_, note_;
   std::int64_t done_ = 0, total_ = 0;
+  std::int64_t first_ = 0;  // done when it began: work that goes on did not do these now
   double begun_ = 0, shown_ = 0;
   bool active_ = false;   // between the first update of a label and its finish
   bool visible_ = false;  // something of this label has been shown

@@ -39,8 +39,12 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 Model load_model(const std::string& folder, const at::TensorOptions& options) {
   const fs::path path = folder;
   if (!fs::is_directory(path)) fail("{}: is no folder; a model is a folder with config.json and safetensors", folder);
-  const tensor::SafeTensors file = tensor::SafeTensors::open(path);
-  Config config = config_from_json(load_json(path / "config.json"), (path / "config.json").string());
+  const fs::path file = path / "config.json";
+  return load_model(folder, config_from_json(load_json(file), file.string()), options);
+}
+
+Model load_model(const std::string& folder, Config config, const at::TensorOptions& options) {
+  const tensor::SafeTensors file = tensor::SafeTensors::open(folder);
   const std::vector<std::string> copies = shared_copies(config);
   for (const std::string& name : copies) {
     if (file.has(name)) config.shared_copies.push_back(name);

@@ -9,29 +9,6 @@
 #include "spec/count.h"
 
 namespace filigree::language {
-at::Tensor Block::operator()(const at::Tensor& h_BTD, const Pass& pass, std::size_t layer) const {
-  nn::AttentionContext context{pass.angles, pass.allowed_B1TS, nullptr, 0, pass.absorbed};
-  if (pass.cache != nullptr) {
-    context.cache = &pass.cache->layers[layer];
-    context.start = pass.cache->start;
-  }
-  at::Tensor a = (*attention)(before_attention(h_BTD), context);
-  if (after_attention.weight_D.defined()) a = after_attention(a);
-  const at::Tensor h = h_BTD + a;
-  const at::Tensor x = before_feed_forward(h);
-  at::Tensor f;
-  if (experts) {
-    const moe::Layer::Result result = (*experts)(x.flatten(0, 1));
-    f = result.y_TD.view_as(x);
-    if (pass.routings != nullptr) pass.routings->push_back(result.routing);
-    if (pass.dropped != nullptr) *pass.dropped += result.dropped;
-    if (pass.expert_results != nullptr) pass.expert_results->push_back(result);
-  } else {
-    f = (*dense)(x);
-  }
-  if (after_feed_forward.weight_D.defined()) f = after_feed_forward(f);
-  return h + f;
-}
 
 Model::Model(Config config, const at::TensorOptions& options) : config_(std::move(config)) {
   const spec::Model& m = config_.model;
@@ -98,22 +75,34 @@ nn::Angles Model::angles(const at::Tensor& positions_BT) const {
                            config_.rotary_scaling);
 }
 
-Output Model::forward(const at::Tensor& ids_BT, Pass pass) const {
+at::Tensor Model::hidden(const at::Tensor& ids_BT, Pass pass) const {
   complete(pass, ids_BT);
   at::Tensor h = embed(ids_BT);
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) h = blocks_[layer](h, pass, layer);
   if (pass.cache != nullptr) pass.cache->start += ids_BT.size(1);
-  return {h, head(final_norm_(h))};
+  return h;
+}
+
+at::Tensor Model::logits(const at::Tensor& h_BTD) const { return head(final_norm_(h_BTD)); }
+
+Output Model::forward(const at::Tensor& ids_BT, Pass pass) const {
+  const at::Tensor h = hidden(ids_BT, std::move(pass));
+  return {h, logits(h)};
 }
 
 at::Tensor Model::predict(const at::Tensor& next_BT, const at::Tensor& hidden_BTD, Pass pass) const {
+  return head(predict_hidden(next_BT, hidden_BTD, std::move(pass)));
+}
+
+at::Tensor Model::predict_hidden(const at::Tensor& next_BT, const at::Tensor& hidden_BTD, Pass pass) const {
   if (predictors_.empty()) fail("{} has no multi-token-prediction module", config_.model.name);
   const Predictor& p = predictors_.front();
   const at::Tensor joined = p.join(at::cat({p.embedding_norm(embed(next_BT)), p.hidden_norm(hidden_BTD)}, -1));
   complete(pass, next_BT);
-  const at::Tensor h = p.block(joined, pass, 0);
+  // A cache of the prediction module begins with its own layer.
+  const at::Tensor h = p.block(joined, pass, pass.cache != nullptr ? 0 : blocks_.size());
   if (pass.cache != nullptr) pass.cache->start += next_BT.size(1);
-  return head(p.final_norm(h));
+  return p.final_norm(h);
 }
 
 Cache Model::make_cache(std::int64_t batch, std::int64_t room) const {
@@ -141,6 +130,12 @@ std::vector<std::int64_t> Model::expert_layers() const {
   for (std::size_t i = 0; i < blocks_.size(); ++i) add(blocks_[i], i);
   for (std::size_t i = 0; i < predictors_.size(); ++i) add(predictors_[i].block, blocks_.size() + i);
   return layers;
+}
+
+std::vector<Block*> Model::predictor_blocks() {
+  std::vector<Block*> blocks;
+  for (Predictor& predictor : predictors_) blocks.push_back(&predictor.block);
+  return blocks;
 }
 
 void Model::list_block(Block& block, nn::Parameters& out, const std::string& prefix) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "moe/layer.h"
 #include "nn/attention.h"
 #include "nn/linear.h"
+#include "tensor/function.h"
 
 /// Decoder-only transformers with latent or grouped-query attention and a mixture of experts, as published by openPangu
 /// (arXiv 2505.04519), DeepSeek-V3 (arXiv 2412.19437) and Qwen3.
@@ -22,14 +24,23 @@ struct Cache {
   std::int64_t start = 0, room = 0;
 };
 
+/// Parts of a model that can be run in other ways than at once: a layer as a whole, its attention, its feed-forward
+/// network (with their norms), and the head with the loss.
+enum class Part { layer, attention, feed_forward, head };
+
+/// Runs one part of layer number `layer`; language/parallelize.h makes some (recomputation). Nothing: it simply runs.
+using PartRunner = std::function<std::vector<at::Tensor>(Part, std::size_t layer, const tensor::Function&,
+                                                         const std::vector<at::Tensor>&)>;
+
 /// Of one forward pass.
 struct Pass {
   nn::Angles angles;
   at::Tensor allowed_B1TS;
   Cache* cache = nullptr;
   bool absorbed = true;
-  std::vector<moe::Routing>* routings = nullptr;              ///< collects those of every layer with experts, if wanted
-  std::int64_t* dropped = nullptr;                            ///< counts dropped (token, expert) pairs
+  std::vector<moe::Routing>* routings = nullptr;  ///< collects those of every layer with experts, if wanted
+  std::int64_t* dropped = nullptr;                ///< counts dropped (token, expert) pairs
+  const PartRunner* runner = nullptr;
   std::vector<moe::Layer::Result>* expert_results = nullptr;  ///< collects what these layers gave, if wanted
 };
 
@@ -41,6 +52,12 @@ struct Block {
   std::optional<moe::Layer> experts;
 
   at::Tensor operator()(const at::Tensor& h_BTD, const Pass& pass, std::size_t layer) const;
+
+ private:
+  using Tensors = std::vector<at::Tensor>;
+  Tensors run(const Tensors& h, const Pass& pass, std::size_t layer) const;
+  at::Tensor attend(const at::Tensor& h_BTD, const Pass& pass, std::size_t layer) const;
+  Tensors feed_forward(const at::Tensor& h_BTD, const Pass& pass) const;
 };
 
 /// A multi-token-prediction module (DeepSeek-V3 §2.2): from the hidden state of token i and the embedding of token i + 1
@@ -68,6 +85,10 @@ class Model {
   /// ids (B, T), int64, on the model's device. Without a cache each token sees those before it.
   Output forward(const at::Tensor& ids_BT, Pass pass = {}) const;
 
+  /// The two halves of forward(): the hidden states before the final norm, and the logits of some of them.
+  at::Tensor hidden(const at::Tensor& ids_BT, Pass pass = {}) const;
+  at::Tensor logits(const at::Tensor& h_BTD) const;
+
   /// Rotary angles of the positions (B, T).
   nn::Angles angles(const at::Tensor& positions_BT) const;
 
@@ -76,6 +97,10 @@ class Model {
   /// Logits (B, T, V) of the token after the next one. hidden_BTD: of forward(), at some tokens; next_BT: the tokens that
   /// follow each of them. Error where the model has no multi-token-prediction module.
   at::Tensor predict(const at::Tensor& next_BT, const at::Tensor& hidden_BTD, Pass pass = {}) const;
+
+  /// Its hidden states, ready for head().
+  at::Tensor predict_hidden(const at::Tensor& next_BT, const at::Tensor& hidden_BTD, Pass pass = {}) const;
+  at::Tensor head(const at::Tensor& h_BTD) const;
 
   /// Room for so many tokens in the main layers, or in the prediction module.
   Cache make_cache(std::int64_t batch, std::int64_t room) const;
@@ -88,13 +113,16 @@ class Model {
   std::vector<std::int64_t> expert_layers() const;
 
   std::vector<Block>& blocks() { return blocks_; }
+  const std::vector<Block>& blocks() const { return blocks_; }
+
+  /// The layer of each prediction module.
+  std::vector<Block*> predictor_blocks();
 
  private:
   nn::RmsNorm make_norm(const at::TensorOptions& options) const;
   Block make_block(const spec::LayerKind& kind, const at::TensorOptions& options) const;
   void list_block(Block& block, nn::Parameters& out, const std::string& prefix);
   at::Tensor embed(const at::Tensor& ids_BT) const;
-  at::Tensor head(const at::Tensor& h_BTD) const;
   void complete(Pass& pass, const at::Tensor& ids_BT) const;
 
   Config config_;
@@ -110,6 +138,9 @@ at::Tensor cross_entropy(const at::Tensor& logits_BTV, const at::Tensor& target_
 
 /// Reads a published folder: config.json and safetensors. Error lists what is missing, unexpected or of another shape.
 Model load_model(const std::string& folder, const at::TensorOptions& options = {});
+
+/// The folder's weights in a model whose config was changed in a way that fits them, such as another rotary base.
+Model load_model(const std::string& folder, Config config, const at::TensorOptions& options);
 
 /// Writes such a folder: names and config as it was read.
 void save_model(Model& model, const std::string& folder);

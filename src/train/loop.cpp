@@ -78,7 +78,8 @@ class Loop {
     }
     log(line);
     if (sink_ != nullptr) {
-      sink_->update(step_, options_.steps, fmt::format("loss {:.4f}, {:.0f} tokens/s, steps", loss_, speed));
+      sink_->note(fmt::format("loss {:.4f}, {:.0f} tokens/s", loss_, speed));
+      sink_->update(step_, options_.steps, "steps");
     }
   }
 
