@@ -6,6 +6,7 @@
 
 #include "image/conditioning.h"
 #include "image/dit_block.h"
+#include "image/lora.h"
 #include "nn/parameters.h"
 #include "spec/dit.h"
 #include "tensor/weight_source.h"
@@ -107,11 +108,18 @@ class Dit {
 
 struct DitLoading {
   at::TensorOptions options = {};
-  bool stream = false;
+  bool stream = false;  ///< bring blocks from the file when they are needed
+  std::vector<LoraFile> loras = {};
 };
 
-/// From a published folder (config.json beside one file or shards), or from one file with HiDream-I1's config, whose names
-/// may begin with "model.diffusion_model.". Error lists what is missing, unexpected or of another shape.
+/// The transformer's weights of a folder (config.json beside one file or shards) or of one file, safetensors or GGUF,
+/// whose names may begin with "model.diffusion_model.".
+std::shared_ptr<const tensor::WeightSource> open_dit_weights(const std::string& path);
+
+/// The config.json of the folder, or of the file's folder; else that of HiDream-I1.
+spec::Dit read_dit_config(const std::string& path);
+
+/// Error lists what is missing, unexpected or of another shape.
 Dit load_dit(const std::string& path, const DitLoading& loading = {});
 
 }  // namespace filigree::image
