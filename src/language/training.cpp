@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -11,6 +12,18 @@
 #include "spec/count.h"
 
 namespace filigree::language {
+namespace {
+
+/// Of each layer.
+std::vector<double> variation_of(const at::Tensor& load_LE) {
+  std::vector<double> variation;
+  for (std::int64_t layer = 0; layer < load_LE.size(0); ++layer) {
+    variation.push_back(moe::load_variation(load_LE.select(0, layer)));
+  }
+  return variation;
+}
+
+}  // namespace
 
 std::vector<train::Trained> trained_parameters(Model& model) {
   std::vector<train::Trained> all;
@@ -120,14 +133,9 @@ void LanguageTask::add_load(Json& line) {
   load_LE_ = at::Tensor();
   if (!step_load_.defined()) return;
   const at::Tensor load_LE = step_load_.cpu();
-  std::vector<double> variation;
-  double worst = 0;
-  for (std::int64_t layer = 0; layer < load_LE.size(0); ++layer) {
-    const at::Tensor count_E = load_LE.select(0, layer).to(at::kDouble);
-    variation.push_back(moe::load_variation(load_LE.select(0, layer)));
-    worst = std::max(worst, (count_E.max() / count_E.mean()).item<double>());
-  }
-  line["expert_load_variation"] = variation;
+  const at::Tensor count_LE = load_LE.to(at::kDouble);
+  const double worst = (count_LE.amax(1) / count_LE.mean(1)).max().item<double>();
+  line["expert_load_variation"] = variation_of(load_LE);
   line["expert_load_ratio"] = worst;
   constexpr std::int64_t kMostCurves = 16;
   if (load_LE.size(1) <= kMostCurves) {
@@ -169,12 +177,17 @@ Json LanguageTask::evaluate() {
   if (evaluation_ == nullptr) return Json::object();
   const c10::NoGradGuard no_grad;
   double sum = 0;
+  const at::Tensor kept = std::exchange(load_LE_, at::Tensor());
   for (std::int64_t i = 0; i < options_.evaluation_batches; ++i) {
     std::vector<moe::Routing> routings;
     sum += losses(evaluation_->batch(i), nullptr, &routings).language.item<double>();
+    count_load(routings);
   }
+  Json line = {{"eval_loss", sum / static_cast<double>(options_.evaluation_batches)}};
+  if (load_LE_.defined()) line["eval_load_variation"] = variation_of(load_LE_.cpu());
+  load_LE_ = kept;
   dropped_ = 0;
-  return {{"eval_loss", sum / static_cast<double>(options_.evaluation_batches)}};
+  return line;
 }
 
 void LanguageTask::save_model(const std::filesystem::path& folder) {
