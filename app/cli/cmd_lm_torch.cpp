@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "frame.h"
 #include "lm_commands.h"
+#include "torch_command.h"
 
 /// Commands that need LibTorch live in the program filigree-torch, which stands beside this one: LibTorch takes half a
 /// second to load, which the planner and the tokenizers need not wait for. Where the build has none, it is not there.
@@ -56,6 +57,8 @@ void become(const std::vector<std::string>& words) {
   fail("{}: cannot be started", program.string());
 }
 
+}  // namespace
+
 void add_torch_command(CLI::App& parent, const CommandText& text) {
   CLI::App* command = add_command(parent, text);
   command->set_help_flag();  // filigree-torch has the help
@@ -67,8 +70,6 @@ void add_torch_command(CLI::App& parent, const CommandText& text) {
     become(words);
   });
 }
-
-}  // namespace
 
 void setup_lm_torch(CLI::App& lm) {
   add_torch_command(lm, lm_generate_text());

@@ -1,5 +1,6 @@
 #include "commands.h"
 #include "frame.h"
+#include "image_commands.h"
 
 int main(int argc, char** argv) {
   CLI::App app("Sparse and structured networks: more model for less arithmetic.", "filigree");
@@ -12,6 +13,7 @@ int main(int argc, char** argv) {
   filigree::cli::setup_dynamics(app);
   filigree::cli::setup_demo(app);
   filigree::cli::setup_lm(app);
+  filigree::cli::setup_image(app);
   filigree::cli::setup_bench(app);
   filigree::cli::setup_version(app);
   filigree::cli::setup_completion(app);

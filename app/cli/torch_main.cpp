@@ -1,5 +1,6 @@
 #include "commands.h"
 #include "frame.h"
+#include "image_commands.h"
 #include "lm_commands.h"
 
 /// filigree-torch: the commands that need LibTorch, started by filigree.
@@ -13,5 +14,6 @@ int main(int argc, char** argv) {
   filigree::cli::setup_lm_inspect(*lm);
   filigree::cli::setup_lm_logits(*lm);
   filigree::cli::setup_lm_train(*lm);
+  filigree::cli::setup_image_torch(app);
   return filigree::cli::run_program(app, argc, argv);
 }

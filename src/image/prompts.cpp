@@ -4,7 +4,6 @@
 
 #include <ATen/ATen.h>
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "encoders/clip.h"
 #include "encoders/llama.h"
@@ -56,40 +55,58 @@ void check_size(const std::string& where, const std::string& what, std::int64_t 
 
 constexpr std::int64_t kAnyNumber = std::numeric_limits<std::int64_t>::max();
 
-at::Tensor encode_clip(const TextFolders& folders, const Texts& texts, const EncodeSettings& settings) {
-  constexpr std::int64_t kMostTokens = 218;  // of the published pipeline
-  std::vector<at::Tensor> pooled;
-  for (const auto& [number, name, own] :
-       {std::tuple{"", "CLIP-L", &Prompt::clip_l}, {"_2", "CLIP-G", &Prompt::clip_g}}) {
-    const encoders::ClipText clip(inside(folders.model, std::string("text_encoder") + number, name), settings.options);
-    const fs::path tokenizer = inside(folders.model, std::string("tokenizer") + number, fmt::format("{}'s", name));
-    pooled.push_back(clip(texts.tokens(tokenizer, name, own, std::min(clip.positions(), kMostTokens)).ids_BT));
+/// The four encoders, opened and checked before any of them works.
+class Encoders {
+ public:
+  Encoders(const TextFolders& folders, const EncodeSettings& settings)
+      : folders_(folders),
+        clip_l_(inside(folders.model, "text_encoder", "CLIP-L"), settings.options),
+        clip_g_(inside(folders.model, "text_encoder_2", "CLIP-G"), settings.options),
+        t5_(inside(folders.model, "text_encoder_3", "T5"), settings.options),
+        llama_(folders.llama, settings.options) {
+    const TextSizes& sizes = settings.sizes;
+    check_size(folders.model.string(), "pooled channels of CLIP-L and CLIP-G together",
+               clip_l_.projected() + clip_g_.projected(), sizes.pooled);
+    check_size((folders.model / "text_encoder_3").string(), "channels", t5_.hidden(), sizes.t5);
+    check_size(folders.llama.string(), "channels", llama_.hidden(), sizes.llama);
+    if (llama_.layers() < sizes.llama_layers) {
+      fail("{}: has {} layers, but the transformer takes the states of {}", folders.llama.string(), llama_.layers(),
+           sizes.llama_layers);
+    }
   }
-  const at::Tensor both = at::cat(pooled, -1);
-  check_size(folders.model.string(), "pooled channels of CLIP-L and CLIP-G together", both.size(-1),
-             settings.sizes.pooled);
-  return both;
-}
 
-at::Tensor encode_t5(const TextFolders& folders, const Texts& texts, const EncodeSettings& settings) {
-  const fs::path folder = inside(folders.model, "text_encoder_3", "T5");
-  const encoders::T5Encoder t5(folder, settings.options);
-  check_size(folder.string(), "channels", t5.hidden(), settings.sizes.t5);
-  const encoders::Tokens tokens =
-      texts.tokens(inside(folders.model, "tokenizer_3", "T5's"), "T5", &Prompt::t5, kAnyNumber);
-  return t5(tokens.ids_BT, tokens.mask_BT).to(settings.options);
-}
-
-at::Tensor encode_llama(const TextFolders& folders, const Texts& texts, const EncodeSettings& settings) {
-  const encoders::LlamaEncoder llama(folders.llama, settings.options);
-  check_size(folders.llama.string(), "channels", llama.hidden(), settings.sizes.llama);
-  if (llama.layers() < settings.sizes.llama_layers) {
-    fail("{}: has {} layers, but the transformer takes the states of {}", folders.llama.string(), llama.layers(),
-         settings.sizes.llama_layers);
+  at::Tensor pooled(const Texts& texts) const {
+    return at::cat({clip(texts, clip_l_, "tokenizer", "CLIP-L", &Prompt::clip_l),
+                    clip(texts, clip_g_, "tokenizer_2", "CLIP-G", &Prompt::clip_g)},
+                   -1);
   }
-  const encoders::Tokens tokens = texts.tokens(folders.llama, "Llama", &Prompt::llama, kAnyNumber);
-  return llama(tokens.ids_BT, tokens.mask_BT);
-}
+
+  at::Tensor t5(const Texts& texts) const {
+    const encoders::Tokens tokens =
+        texts.tokens(inside(folders_.model, "tokenizer_3", "T5's"), "T5", &Prompt::t5, kAnyNumber);
+    return t5_(tokens.ids_BT, tokens.mask_BT);
+  }
+
+  at::Tensor llama(const Texts& texts) const {
+    const encoders::Tokens tokens = texts.tokens(folders_.llama, "Llama", &Prompt::llama, kAnyNumber);
+    return llama_(tokens.ids_BT, tokens.mask_BT);
+  }
+
+ private:
+  static constexpr std::int64_t kAnyNumber = std::numeric_limits<std::int64_t>::max();
+
+  at::Tensor clip(const Texts& texts, const encoders::ClipText& model, const std::string& tokenizer,
+                  const std::string& name, std::optional<std::string> Prompt::*own) const {
+    constexpr std::int64_t kMostTokens = 218;  // of the published pipeline
+    const std::int64_t most = std::min(model.positions(), kMostTokens);
+    return model(texts.tokens(inside(folders_.model, tokenizer, name + "'s"), name, own, most).ids_BT);
+  }
+
+  TextFolders folders_;
+  encoders::ClipText clip_l_, clip_g_;
+  encoders::T5Encoder t5_;
+  encoders::LlamaEncoder llama_;
+};
 
 }  // namespace
 
@@ -97,12 +114,13 @@ EncodedPrompts encode_prompts(const TextFolders& folders, const std::vector<Prom
                               const EncodeSettings& settings, ProgressSink* progress) {
   EncodedPrompts encoded;
   const Texts texts(prompts, settings.max_tokens, encoded.warnings);
+  const Encoders encoders(folders, settings);
   Progress bar(progress, 3, "text encoders");
-  encoded.conditioning.pooled_BP = encode_clip(folders, texts, settings);
+  encoded.conditioning.pooled_BP = encoders.pooled(texts);
   bar.advance();
-  encoded.conditioning.t5_BTC = encode_t5(folders, texts, settings);
+  encoded.conditioning.t5_BTC = encoders.t5(texts).to(settings.options);
   bar.advance();
-  encoded.conditioning.llama_LBTC = encode_llama(folders, texts, settings);
+  encoded.conditioning.llama_LBTC = encoders.llama(texts);
   bar.advance();
   return encoded;
 }
