@@ -17,6 +17,7 @@ constexpr std::int64_t kTimeFeatures = 256;
 constexpr double kLongestPeriod = 10000;  // of the time features
 constexpr double kRotaryBase = 10000;
 constexpr double kNormEps = 1e-6;
+constexpr const char* kModulation = ".adaLN_modulation.1";
 
 void check_config(const spec::Dit& c) {
   const std::size_t blocks = static_cast<std::size_t>(c.num_layers + c.num_single_layers);
@@ -97,8 +98,11 @@ Dit::Dit(spec::Dit config, std::shared_ptr<const tensor::WeightSource> weights, 
   tensor::read_into(held, *weights_, true);
   if (!dual_.empty()) dual_[0].list(dual, "");
   if (!single_.empty()) single_[0].list(single, "");
-  for (const nn::Parameter& parameter : dual) dual_slot_.emplace_back(parameter.name, parameter.value());
-  for (const nn::Parameter& parameter : single) single_slot_.emplace_back(parameter.name, parameter.value());
+  for (const auto& [parameters, slot] : {std::pair{&dual, &dual_slot_}, {&single, &single_slot_}}) {
+    for (const nn::Parameter& parameter : *parameters) {
+      if (!parameter.name.starts_with(kModulation)) slot->emplace_back(parameter.name, parameter.value());
+    }
+  }
 }
 
 void Dit::list_outer(nn::Parameters& out) {
@@ -129,45 +133,43 @@ nn::Parameters Dit::parameters() {
   return out;
 }
 
-/// Reads the weights of a block into the slot of its kind, and tells the source which come next.
-void Dit::bring(std::size_t block, bool modulation_only) const {
-  const c10::NoGradGuard no_grad;
+std::string Dit::block_name(std::size_t block) const {
   const auto duals = static_cast<std::size_t>(config_.num_layers);
-  const auto names_of = [&](std::size_t b) {
-    const bool is_dual = b < duals;
-    const std::string prefix = is_dual ? fmt::format("double_stream_blocks.{}.block", b)
-                                       : fmt::format("single_stream_blocks.{}.block", b - duals);
-    std::vector<std::pair<std::string, at::Tensor>> wanted;
-    for (const auto& [name, slot] : is_dual ? dual_slot_ : single_slot_) {
-      if (name.starts_with(".adaLN_modulation") == modulation_only) wanted.emplace_back(prefix + name, slot);
-    }
-    return wanted;
+  return block < duals ? fmt::format("double_stream_blocks.{}.block", block)
+                       : fmt::format("single_stream_blocks.{}.block", block - duals);
+}
+
+/// Reads the weights of a block into the slot of its kind, and tells the source which come next.
+void Dit::bring(std::size_t block) const {
+  const c10::NoGradGuard no_grad;
+  const auto slot_of = [this](std::size_t b) -> const tensor::NamedTensors& {
+    return b < static_cast<std::size_t>(config_.num_layers) ? dual_slot_ : single_slot_;
   };
-  const auto next = block + 1 < static_cast<std::size_t>(num_blocks()) ? block + 1 : 0;
+  const std::size_t next = block + 1 < static_cast<std::size_t>(num_blocks()) ? block + 1 : 0;
   std::vector<std::string> soon;
-  for (const auto& [name, slot] : names_of(next)) soon.push_back(name);
+  for (const auto& [name, slot] : slot_of(next)) soon.push_back(block_name(next) + name);
   weights_->announce(soon);
-  for (const auto& [name, slot] : names_of(block)) weights_->read(name, slot);
+  for (const auto& [name, slot] : slot_of(block)) weights_->read(block_name(block) + name, slot);
 }
 
 const DualBlock& Dit::dual(std::size_t block) const {
   if (!streamed()) return dual_[block];
-  bring(block, false);
+  bring(block);
   return dual_[0];
 }
 
 const SingleBlock& Dit::single(std::size_t block) const {
   if (!streamed()) return single_[block - static_cast<std::size_t>(config_.num_layers)];
-  bring(block, false);
+  bring(block);
   return single_[0];
 }
 
 at::Tensor Dit::modulation(std::size_t block, const at::Tensor& x_SBD) const {
-  const auto duals = static_cast<std::size_t>(config_.num_layers);
   if (streamed()) {
-    bring(block, true);
-    return block < duals ? dual_[0].modulation(x_SBD) : single_[0].modulation(x_SBD);
+    const std::string name = block_name(block) + kModulation;
+    return tensor::streamed_linear(x_SBD, *weights_, name + ".weight", name + ".bias");
   }
+  const auto duals = static_cast<std::size_t>(config_.num_layers);
   return block < duals ? dual_[block].modulation(x_SBD) : single_[block - duals].modulation(x_SBD);
 }
 

@@ -86,7 +86,8 @@ class Dit {
 
   void make(std::int64_t dual_blocks, std::int64_t single_blocks, const at::TensorOptions& options);
   void list_outer(nn::Parameters& out);
-  void bring(std::size_t block, bool modulation_only) const;
+  std::string block_name(std::size_t block) const;
+  void bring(std::size_t block) const;
   void check(const Conditioning& conditioning) const;
   at::Tensor time_features(const at::Tensor& timestep_N) const;
   BlockPass make_pass(std::int64_t rows, std::int64_t columns, std::int64_t pads, std::int64_t text_rows) const;

@@ -126,6 +126,7 @@ class WithLoras : public tensor::WeightSource {
   std::vector<std::int64_t> shape(const std::string& name) const override { return source_->shape(name); }
   std::string stored_as(const std::string& name) const override { return source_->stored_as(name); }
   std::int64_t bytes(const std::string& name) const override { return source_->bytes(name); }
+  void forget(const std::string& name) const override { source_->forget(name); }
   void announce(const std::vector<std::string>& names) const override { source_->announce(names); }
 
   void read(const std::string& name, const at::Tensor& destination) const override {

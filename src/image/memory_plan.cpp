@@ -20,7 +20,8 @@ constexpr std::int64_t kScoreBytes = 150'000'000;  // of the attention, which go
 
 /// Of "double_stream_blocks.3.block.x": kind "double_stream_blocks", number "3". No number: a part outside the layers.
 std::pair<std::string, std::string> layer_of(const std::string& name) {
-  if (name.starts_with("caption_projection.")) return {};  // all are needed at the beginning
+  // All captions are needed at the beginning, and the last layer is one.
+  if (name.starts_with("caption_projection.") || name.starts_with("final_layer.")) return {};
   std::size_t begin = 0;
   while (begin < name.size()) {
     const std::size_t end = std::min(name.find('.', begin), name.size());
@@ -51,7 +52,11 @@ MemoryPlan::Row plan_part(const PlannedPart& part) {
     row.file_bytes += source->bytes(name);
     by_type[source->stored_as(name)] += source->bytes(name);
     const auto [kind, number] = layer_of(name);
-    (number.empty() ? outside : layers[kind][number]) += numbers;
+    if (number.empty()) {
+      outside += numbers;
+    } else if (name.find("adaLN_modulation") == std::string::npos) {  // used once for all steps, a few rows at a time
+      layers[kind][number] += numbers;
+    }
   }
   std::int64_t most = -1;
   for (const auto& [type, bytes] : by_type) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <unordered_map>
 
 #include <ATen/ATen.h>
@@ -34,20 +35,39 @@ class GgufSource : public WeightSource {
   void read(const std::string& name, const at::Tensor& destination) const override {
     const GgufTensor& tensor = find(name);
     FILIGREE_ASSERT(destination.sizes() == at::IntArrayRef(tensor.shape));
-    // A row is one block or, for plain numbers, some of them, so that it does not matter how the shape was folded.
-    const std::int64_t numbers = block_numbers(tensor.type), bytes = block_bytes(tensor.type);
-    const char* data = file_->data() + tensor.begin;
-    fill_rows(destination, destination.numel() / numbers, [&](std::int64_t first, std::int64_t count, float* out) {
-      unpack_gguf(tensor.type, data + first * bytes, count * numbers, out);
-    });
-    file_->forget(tensor.begin, tensor.end - tensor.begin);
+    unpack(tensor, 0, destination);
+    forget(name);
   }
 
+  void read_rows(const std::string& name, std::int64_t first, std::int64_t count,
+                 const at::Tensor& destination) const override {
+    const GgufTensor& tensor = find(name);
+    FILIGREE_ASSERT(destination.dim() > 0 && destination.size(0) == count);
+    const std::int64_t begin = destination.numel() / std::max<std::int64_t>(count, 1) * first;
+    // Rows may begin within a block where a converter has folded the shape.
+    if (begin % block_numbers(tensor.type) != 0 || destination.numel() % block_numbers(tensor.type) != 0) {
+      return WeightSource::read_rows(name, first, count, destination);
+    }
+    unpack(tensor, begin, destination);
+  }
+
+  void forget(const std::string& name) const override {
+    file_->forget(find(name).begin, find(name).end - find(name).begin);
+  }
   void announce(const std::vector<std::string>& names) const override {
     for (const std::string& name : names) file_->will_need(find(name).begin, find(name).end - find(name).begin);
   }
 
  private:
+  /// The numbers from `begin` on. A row here is one block, so that it does not matter how the shape was folded.
+  void unpack(const GgufTensor& tensor, std::int64_t begin, const at::Tensor& destination) const {
+    const std::int64_t numbers = block_numbers(tensor.type), bytes = block_bytes(tensor.type);
+    const char* data = file_->data() + tensor.begin + begin / numbers * bytes;
+    fill_rows(destination, destination.numel() / numbers, [&](std::int64_t first, std::int64_t count, float* out) {
+      unpack_gguf(tensor.type, data + first * bytes, count * numbers, out);
+    });
+  }
+
   const GgufTensor& find(const std::string& name) const {
     const auto it = tensors_.find(name);
     if (it == tensors_.end()) fail("{}: holds no tensor '{}'{}", where_, name, text::did_you_mean(name, names_));

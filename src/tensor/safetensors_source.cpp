@@ -57,22 +57,17 @@ class SafeTensorsSource : public WeightSource {
   }
 
   void read(const std::string& name, const at::Tensor& destination) const override {
-    const Stored& stored = find(name);
-    if (stored.packing) {
-      read_packed(name, stored, destination);
-    } else if (is_float8(file_.info(stored.numbers).type)) {
-      const at::Tensor values = file_.get(stored.numbers, at::kFloat);
-      destination.copy_(stored.scale.empty() ? values : values * factor(name, stored));
-    } else {
-      const at::Tensor values = file_.get(stored.numbers);
-      if (!values.is_floating_point()) {
-        fail("{}: tensor '{}' is of {}, expected floating-point numbers", where(), name, stored_as(name));
-      }
-      destination.copy_(values);
-    }
-    file_.forget(stored.numbers);
+    const std::vector<std::int64_t> sizes = shape(name);
+    read_part(name, 0, sizes.empty() ? 1 : sizes[0], destination);
+    forget(name);
   }
 
+  void read_rows(const std::string& name, std::int64_t first, std::int64_t count,
+                 const at::Tensor& destination) const override {
+    read_part(name, first, count, destination);
+  }
+
+  void forget(const std::string& name) const override { file_.forget(find(name).numbers); }
   void announce(const std::vector<std::string>& names) const override {
     for (const std::string& name : names) file_.will_need(find(name).numbers);
   }
@@ -121,7 +116,7 @@ class SafeTensorsSource : public WeightSource {
     const StoredType type = packing == Packing::q8 ? StoredType::i8 : StoredType::u8;
     std::vector<std::int64_t> expected = bytes.shape;
     if (!expected.empty()) expected.back() = packed_groups(bytes.shape.back() * (packing == Packing::q4 ? 2 : 1));
-    if (bytes.type != type || bytes.shape.empty() || !file_.has(name + "_scale") ||
+    if (bytes.type != type || bytes.shape.size() < 2 || !file_.has(name + "_scale") ||
         file_.info(name + "_scale").type != StoredType::f16 || file_.info(name + "_scale").shape != expected) {
       fail("{}: tensor '{}' is not packed as it must be: {} of whole numbers with '{}_scale' in F16", where(), name,
            enum_name(type), name);
@@ -137,13 +132,34 @@ class SafeTensorsSource : public WeightSource {
     return factor.reshape({});
   }
 
-  void read_packed(const std::string& name, const Stored& stored, const at::Tensor& destination) const {
+  /// Rows along the first axis; all of a tensor without axes.
+  void read_part(const std::string& name, std::int64_t first, std::int64_t count, const at::Tensor& destination) const {
+    const Stored& stored = find(name);
+    if (stored.packing) return read_packed(name, stored, first, destination);
+    at::Tensor numbers = file_.get(stored.numbers);
+    if (numbers.dim() > 0) numbers = numbers.narrow(0, first, count);
+    const StoredType type = file_.info(stored.numbers).type;
+    if (is_float8(type)) {
+      const at::Tensor values = float8_to_float32(numbers, type == StoredType::f8_e4m3 ? Float8::e4m3 : Float8::e5m2);
+      destination.copy_(stored.scale.empty() ? values : values * factor(name, stored));
+    } else if (numbers.is_floating_point()) {
+      destination.copy_(numbers);
+    } else {
+      fail("{}: tensor '{}' is of {}, expected floating-point numbers", where(), name, stored_as(name));
+    }
+  }
+
+  void read_packed(const std::string& name, const Stored& stored, std::int64_t first_row,
+                   const at::Tensor& destination) const {
     const at::Tensor bytes = file_.get(stored.numbers), scales = file_.get(stored.scale).contiguous();
-    const std::int64_t numbers = shape(name).back();
+    const std::vector<std::int64_t> sizes = shape(name);
+    const std::int64_t numbers = sizes.back();
     if (destination.numel() == 0) return;
     const std::int64_t row_bytes = packed_row_bytes(*stored.packing, numbers), groups = packed_groups(numbers);
-    const char* from = static_cast<const char*>(bytes.data_ptr());
-    const auto* scale = static_cast<const std::uint16_t*>(scales.data_ptr());
+    // Rows along the first axis may be several along the last.
+    const std::int64_t begin = sizes.size() > 1 ? bytes.numel() / row_bytes / sizes[0] * first_row : 0;
+    const char* from = static_cast<const char*>(bytes.data_ptr()) + begin * row_bytes;
+    const auto* scale = static_cast<const std::uint16_t*>(scales.data_ptr()) + begin * groups;
     fill_rows(destination, destination.numel() / numbers, [&](std::int64_t first, std::int64_t count, float* out) {
       for (std::int64_t row = first; row < first + count; ++row, out += numbers) {
         unpack_row(*stored.packing, from + row * row_bytes, scale + row * groups, numbers, out);

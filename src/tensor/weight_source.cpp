@@ -68,6 +68,11 @@ class WithoutPrefix : public WeightSource {
   void read(const std::string& name, const at::Tensor& destination) const override {
     source_->read(prefix_ + name, destination);
   }
+  void read_rows(const std::string& name, std::int64_t first, std::int64_t count,
+                 const at::Tensor& destination) const override {
+    source_->read_rows(prefix_ + name, first, count, destination);
+  }
+  void forget(const std::string& name) const override { source_->forget(prefix_ + name); }
   void announce(const std::vector<std::string>& names) const override {
     std::vector<std::string> full;
     for (const std::string& name : names) full.push_back(prefix_ + name);
@@ -81,6 +86,13 @@ class WithoutPrefix : public WeightSource {
 };
 
 }  // namespace
+
+void WeightSource::read_rows(const std::string& name, std::int64_t first, std::int64_t count,
+                             const at::Tensor& destination) const {
+  at::Tensor whole = at::empty(shape(name), at::kFloat);
+  read(name, whole);
+  destination.copy_(whole.narrow(0, first, count));
+}
 
 void read_into(const NamedTensors& destination, const WeightSource& source, bool subset) {
   std::vector<WeightShape> expected;

@@ -33,9 +33,25 @@ class WeightSource {
   /// Writes the values into a tensor of the same shape, of any floating-point type, on any device.
   virtual void read(const std::string& name, const at::Tensor& destination) const = 0;
 
+  /// Some of its rows, along the first axis, into a tensor of that many.
+  virtual void read_rows(const std::string& name, std::int64_t first, std::int64_t count,
+                         const at::Tensor& destination) const;
+
   /// These tensors will be read soon.
   virtual void announce(const std::vector<std::string>&) const {}
+
+  /// Its rows are not needed for now; their pages may go. After read() they have gone.
+  virtual void forget(const std::string&) const {}
 };
+
+/// x W^T + b with W of shape (O, I) and b left in the file: some rows of W at a time are unpacked, used and forgotten.
+/// `bias`: its name; "": none. The result has x's dtype and device. No gradients.
+at::Tensor streamed_linear(const at::Tensor& x, const WeightSource& source, const std::string& weight,
+                           const std::string& bias);
+
+/// The plain twin: all of W at once.
+at::Tensor streamed_linear_reference(const at::Tensor& x, const WeightSource& source, const std::string& weight,
+                                     const std::string& bias);
 
 /// Copies into the destinations by name. Names and shapes must match one to one, unless `subset` allows further names in
 /// the source. Where they do not, nothing is copied and one Error lists all of it.

@@ -141,5 +141,70 @@ TEST_F(WeightSourceTest, PrefixesAndMismatches) {
                    "extra");
 }
 
+/// Products with matrices that stay in the file: as with the whole matrix, for every kind; and packed ones within the bound
+/// that the format states, Σ |x_i| · (m / 14 + m / 1024) with m the largest weight.
+TEST_F(WeightSourceTest, StreamedProducts) {
+  const std::int64_t outputs = 70, inputs = 64;
+  at::manual_seed(3);
+  const at::Tensor w = at::randn({outputs, inputs}), b = at::randn({outputs}), x = at::randn({2, 3, inputs});
+  at::Tensor bytes = at::empty({outputs, inputs / 2}, at::kByte), scales = at::empty({outputs, 2}, at::kHalf);
+  at::Tensor whole = at::empty({outputs, inputs}, at::kChar), whole_scales = at::empty({outputs, 2}, at::kHalf);
+  for (std::int64_t r = 0; r < outputs; ++r) {
+    pack_row(Packing::q4, w[r].data_ptr<float>(), inputs, static_cast<char*>(bytes[r].data_ptr()),
+             static_cast<std::uint16_t*>(scales[r].data_ptr()));
+    pack_row(Packing::q8, w[r].data_ptr<float>(), inputs, static_cast<char*>(whole[r].data_ptr()),
+             static_cast<std::uint16_t*>(whole_scales[r].data_ptr()));
+  }
+  const at::Tensor float8 = at::arange(outputs * inputs).remainder(100).to(at::kByte).view({outputs, inputs});
+  save(file("a.safetensors"),
+       {{"plain", w},
+        {"half", w.to(at::kHalf)},
+        {"four.q4", bytes},
+        {"four.q4_scale", scales},
+        {"eight.q8", whole},
+        {"eight.q8_scale", whole_scales},
+        {"f.weight", float8},
+        {"f.scale_weight", at::full({}, 0.1F)},
+        {"b", b}},
+       {.float8 = {{"f.weight", Float8::e4m3}}});
+  const auto source = open_weights(file("a.safetensors"));
+  for (const char* name : {"plain", "half", "four", "eight", "f.weight"}) {
+    const at::Tensor expected = streamed_linear_reference(x, *source, name, "b");
+    EXPECT_LE((streamed_linear(x, *source, name, "b") - expected).abs().max().item<double>(), 1e-4) << name;
+    EXPECT_LE((streamed_linear(x, *source, name, "") + b - expected).abs().max().item<double>(), 1e-4) << name;
+    const at::Tensor some = at::empty({9, inputs});
+    source->read_rows(name, 33, 9, some);
+    EXPECT_TRUE(at::equal(some, read(*source, name).narrow(0, 33, 9))) << name;
+  }
+  EXPECT_EQ(streamed_linear(x.to(at::kBFloat16), *source, "plain", "").scalar_type(), at::kBFloat16);
+  const at::Tensor exact = at::linear(x, w), largest = x.abs().sum(-1, true) * w.abs().max();
+  for (const auto& [name, share] : {std::pair{"four", 1.0 / 14 + 1.0 / 1024}, {"eight", 1.0 / 254 + 1.0 / 1024}}) {
+    const at::Tensor error = (streamed_linear(x, *source, name, "") - exact).abs();
+    EXPECT_TRUE((error <= largest * share + 1e-5).all().item<bool>()) << name;
+    RecordProperty(name, std::to_string((error.norm() / exact.norm()).item<double>()));
+  }
+}
+
+TEST_F(WeightSourceTest, RowsOfGgufAlsoWhereBlocksCrossThem) {
+  test::GgufBytes small;
+  for (int row = 0; row < 6; ++row) {
+    small.number(std::uint16_t{0x3C00});
+    for (int i = 0; i < 32; ++i) small.number(static_cast<signed char>(i + row));
+  }
+  test::GgufBytes settings;
+  settings.text("comfy.gguf.orig_shape.folded").number(std::uint32_t{9}).number(std::uint32_t{5});
+  settings.number(std::uint64_t{2}).number(std::int32_t{12}).number(std::int32_t{16});
+  write("a.gguf",
+        test::gguf_file({{"q", {64, 3}, 8, small.bytes()}, {"folded", {192}, 8, small.bytes()}}, settings.bytes(), 1));
+  const auto source = open_weights(file("a.gguf"));
+  for (const char* name : {"q", "folded"}) {
+    const at::Tensor all = read(*source, name), some = at::empty({1, all.size(1)});
+    for (std::int64_t row = 0; row < all.size(0); ++row) {
+      source->read_rows(name, row, 1, some);
+      EXPECT_TRUE(at::equal(some, all.narrow(0, row, 1))) << name << " " << row;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace filigree::tensor
