@@ -16,7 +16,7 @@
 namespace filigree {
 namespace {
 
-constexpr std::string_view kSignature("\x89PNG\r\n\x1a\n", 8);
+constexpr std::string_view kSignature("\x89PNG\r\n\x1a\n", 8), kJpegStart("\xff\xd8\xff");
 
 /// A big-endian 32-bit number.
 std::uint32_t read_number(std::string_view bytes, std::size_t at) {
@@ -112,11 +112,35 @@ std::string text_chunk(const std::string& keyword, const std::string& text) {
   return number_bytes(body.size() - 4) + body + number_bytes(checksum(body));
 }
 
+/// The texts of all chunks up to the last. libpng does not look at the checksum of the last pixels, so that `verify` looks
+/// at all of them.
+PictureTexts read_chunks(std::string_view bytes, const std::string& where, bool verify) {
+  PictureTexts texts;
+  if (bytes.starts_with(kJpegStart)) return texts;
+  if (!bytes.starts_with(kSignature)) fail("{}: is neither PNG nor JPEG", where);
+  std::size_t at = kSignature.size();
+  constexpr std::size_t kFrame = 12;  // length, type, checksum
+  while (at < bytes.size()) {
+    if (bytes.size() - at < kFrame) fail("{}: ends early, within a chunk", where);
+    const std::size_t length = read_number(bytes, at);
+    if (length > bytes.size() - at - kFrame) fail("{}: ends early, within a chunk", where);
+    const std::string_view body = bytes.substr(at + 4, length + 4);
+    if (verify && checksum(body) != read_number(bytes, at + 8 + length)) {
+      fail("{}: is damaged: the checksum of a chunk is wrong", where);
+    }
+    if (auto text = read_text(body.substr(0, 4), body.substr(4))) texts.push_back(std::move(*text));
+    if (body.starts_with("IEND")) return texts;
+    at += length + kFrame;
+  }
+  fail("{}: ends early, before its last chunk", where);
+}
+
 struct FreeImage {
   void operator()(png_image* image) const { png_image_free(image); }
 };
 
 Picture parse_png(std::string_view bytes, const std::string& where) {
+  PictureTexts texts = read_chunks(bytes, where, true);
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
   const std::unique_ptr<png_image, FreeImage> freed(&image);
@@ -132,7 +156,7 @@ Picture parse_png(std::string_view bytes, const std::string& where) {
   if (png_image_finish_read(&image, nullptr, picture.pixels.data(), 0, nullptr) == 0) {
     fail("{}: is damaged or ends early: {}", where, image.message);
   }
-  picture.texts = parse_picture_texts(bytes, where);
+  picture.texts = std::move(texts);
   return picture;
 }
 
@@ -157,21 +181,7 @@ std::string Picture::text(std::string_view keyword) const {
 }
 
 PictureTexts parse_picture_texts(std::string_view bytes, const std::string& where) {
-  PictureTexts texts;
-  if (bytes.starts_with("\xff\xd8\xff")) return texts;
-  if (!bytes.starts_with(kSignature)) fail("{}: is neither PNG nor JPEG", where);
-  std::size_t at = kSignature.size();
-  constexpr std::size_t kFrame = 12;  // length, type, checksum
-  while (at < bytes.size()) {
-    if (bytes.size() - at < kFrame) fail("{}: ends early, within a chunk", where);
-    const std::size_t length = read_number(bytes, at);
-    if (length > bytes.size() - at - kFrame) fail("{}: ends early, within a chunk", where);
-    const std::string_view body = bytes.substr(at + 4, length + 4);
-    if (auto text = read_text(body.substr(0, 4), body.substr(4))) texts.push_back(std::move(*text));
-    if (body.starts_with("IEND")) return texts;
-    at += length + kFrame;
-  }
-  fail("{}: ends early, before its last chunk", where);
+  return read_chunks(bytes, where, false);
 }
 
 PictureTexts read_picture_texts(const std::filesystem::path& path) {
@@ -180,7 +190,7 @@ PictureTexts read_picture_texts(const std::filesystem::path& path) {
 
 Picture parse_picture(std::string_view bytes, const std::string& where) {
   if (bytes.starts_with(kSignature)) return parse_png(bytes, where);
-  if (bytes.starts_with("\xff\xd8\xff")) return detail::parse_jpeg(bytes, where);
+  if (bytes.starts_with(kJpegStart)) return detail::parse_jpeg(bytes, where);
   fail("{}: is neither PNG nor JPEG", where);
 }
 
