@@ -139,7 +139,11 @@ std::vector<std::int64_t> ChatFormat::stop_ids() const {
 }
 
 std::string ChatFormat::answer_text(const std::vector<std::int64_t>& ids) const {
-  const std::vector<text::TokenId> tokens(ids.begin(), ids.end());
+  std::vector<text::TokenId> tokens;
+  for (const std::int64_t id : ids) {
+    if (tokenizer_.contains(id))
+      tokens.push_back(static_cast<text::TokenId>(id));  // models may have ids that mean nothing
+  }
   return std::string(text::trim(tokenizer_.decode(tokens)));
 }
 
@@ -209,6 +213,17 @@ void ChatData::pack() {
     rows_[row].push_back(sample);
     if (room > size(sample)) open.emplace(room - size(sample), row);
   }
+}
+
+std::int64_t ChatData::num_learned(const std::vector<std::int64_t>& rows) const {
+  std::int64_t count = 0;
+  for (const std::int64_t row : rows) {
+    for (const std::size_t sample : rows_.at(static_cast<std::size_t>(row))) {
+      const std::vector<bool>& assistant = samples_[sample].assistant;
+      count += std::count(assistant.begin() + 1, assistant.end(), true);
+    }
+  }
+  return count;
 }
 
 ChatBatch ChatData::batch(const std::vector<std::int64_t>& rows, at::Device device) const {

@@ -89,6 +89,9 @@ class ChatData {
   std::int64_t num_tokens() const { return tokens_; }    ///< without padding
   std::int64_t num_learned() const { return learned_; }  ///< tokens that are targets
 
+  /// Targets in these rows.
+  std::int64_t num_learned(const std::vector<std::int64_t>& rows) const;
+
   /// Rows by their numbers.
   ChatBatch batch(const std::vector<std::int64_t>& rows, at::Device device) const;
 

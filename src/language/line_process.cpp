@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -22,6 +23,8 @@ namespace filigree::language {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr double kGrace = 2;  // seconds that work may still take when it shall stop
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
@@ -154,9 +157,12 @@ std::vector<std::string> LineProcess::exchange(const std::vector<std::string>& l
     }
   };
   const auto place = [&] { return fmt::format("line {} of {}", answers.size() + 1, lines.size()); };
+  std::optional<Clock::time_point> stopped;
   bool reads = true;
   receive();
-  if (!received_.empty()) fail("'{}' printed a line before it got one: '{}'", command_, received_);
+  if (!received_.empty()) {
+    fail("'{}' printed a line before it got one: '{}'", command_, received_.substr(0, received_.find('\n')));
+  }
   while (answers.size() < lines.size()) {
     constexpr int kSlice = 50;  // milliseconds
     std::array<pollfd, 2> files{{{output_, POLLIN, 0}, {waiting.empty() || !reads ? -1 : input_, POLLOUT, 0}}};
@@ -171,7 +177,10 @@ std::vector<std::string> LineProcess::exchange(const std::vector<std::string>& l
       }
     }
     if (answers.size() >= lines.size()) break;
-    if (cancelled()) fail("'{}' was not waited for: the work was stopped", command_);
+    if (cancelled() && !stopped) stopped = Clock::now();
+    if (stopped && seconds_since(*stopped) > kGrace) {
+      fail("'{}' was not waited for: the work was stopped", command_);
+    }
     if (seconds_since(last) > seconds) fail("'{}' gave no answer to {} within {:g} s", command_, place(), seconds);
   }
   if (answers.size() > lines.size() || !received_.empty()) {

@@ -20,7 +20,7 @@ class LineProcess {
 
   /// Sends lines (without line ends) and gives as many lines that come back. Neither side has to wait for the other to read.
   /// Error where the next line takes longer than so many seconds, where the program ends before its last line or sends more
-  /// lines than it got, or where the work is cancelled.
+  /// lines than it got, or where the work is cancelled and it does not come to an end within two seconds.
   std::vector<std::string> exchange(const std::vector<std::string>& lines, double seconds);
 
   const std::string& command() const { return command_; }

@@ -19,7 +19,8 @@ std::vector<Rollout> roll_out(const Model& model, const std::vector<std::vector<
   generating.max_new_tokens = options.max_new_tokens;
   generating.sampling = options.sampling;
   generating.stop_ids = options.stop_ids;
-  generating.on_token = [](std::size_t, std::int64_t) { return !cancelled(); };
+  const auto stopped = [&options] { return options.cancellable && cancelled(); };
+  generating.on_token = [&](std::size_t, std::int64_t) { return !stopped(); };
   const Random seeds(options.seed);
   for (std::size_t begin = 0; begin < all.size(); begin += static_cast<std::size_t>(options.rows)) {
     const std::size_t end = std::min(all.size(), begin + static_cast<std::size_t>(options.rows));
@@ -27,7 +28,7 @@ std::vector<Rollout> roll_out(const Model& model, const std::vector<std::vector<
     for (std::size_t i = begin; i < end; ++i) rows.push_back(all[i].prompt);
     generating.seed = seeds.fork(begin)();
     const Generated generated = generate(model, rows, generating);
-    if (cancelled()) fail("drawing answers was stopped");
+    if (stopped()) fail("drawing answers was stopped");
     for (std::size_t i = begin; i < end; ++i) {
       all[i].answer = generated.ids[i - begin];
       const auto& stops = options.stop_ids;

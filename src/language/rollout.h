@@ -15,6 +15,7 @@ struct RolloutOptions {
   Sampling sampling = {.temperature = 1};
   std::vector<std::int64_t> stop_ids = {};
   std::uint64_t seed = 0;
+  bool cancellable = true;
 };
 
 struct Rollout {
@@ -23,7 +24,7 @@ struct Rollout {
 };
 
 /// `group` answers to each prompt, side by side. The same for the same seed and number of rows.
-/// Error as of generate(), and where the work is cancelled.
+/// Error as of generate(), and where the work is cancelled, if it can be.
 std::vector<Rollout> roll_out(const Model& model, const std::vector<std::vector<std::int64_t>>& prompts,
                               const RolloutOptions& options);
 

@@ -142,6 +142,7 @@ TEST_F(ChatDataTest, PacksMasksAndCuts) {
   EXPECT_EQ(data.summary(),
             "4 conversations in 3 rows of 8 tokens, 79 % full; 10 of 19 tokens are learned; 1 were cut at 8 tokens; 1 "
             "were left out, as the assistant speaks too late in them");
+  EXPECT_EQ(data.num_learned({1, 2}), 7);
   const ChatBatch batch = data.batch({1, 2}, at::kCPU);
   const auto row = [](const at::Tensor& tensor, std::int64_t i) {
     const at::Tensor one = tensor.select(0, i).contiguous();

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -90,14 +91,16 @@ TEST(CommandReward, BearsMuchDataBothWays) {
 }
 
 TEST(CommandReward, Errors) {
-  EXPECT_ERROR(scores("echo 1; echo two; echo 3; cat > /dev/null"),
-               "the reward command 'echo 1; echo two; echo 3; cat > /dev/null' printed 'two' for line 2; expected one "
-               "number a line");
-  EXPECT_ERROR(scores("echo nan; echo 1; echo 1; cat > /dev/null"),
-               "the reward command 'echo nan; echo 1; echo 1; cat > /dev/null' printed 'nan' for line 1; expected one "
-               "number a line");
-  EXPECT_ERROR(scores("echo 1; exit 3"),
-               "the reward command 'echo 1; exit 3' ended with status 3 before it answered line 2 of 3");
+  EXPECT_ERROR(
+      scores("read l; echo 1; echo two; echo 3; cat > /dev/null"),
+      "the reward command 'read l; echo 1; echo two; echo 3; cat > /dev/null' printed 'two' for line 2; expected one "
+      "number a line");
+  EXPECT_ERROR(
+      scores("read l; echo nan; echo 1; echo 1; cat > /dev/null"),
+      "the reward command 'read l; echo nan; echo 1; echo 1; cat > /dev/null' printed 'nan' for line 1; expected one "
+      "number a line");
+  EXPECT_ERROR(scores("read l; echo 1; exit 3"),
+               "the reward command 'read l; echo 1; exit 3' ended with status 3 before it answered line 2 of 3");
   EXPECT_ERROR(scores("read l; kill -9 $$"),
                "the reward command 'read l; kill -9 $$' was ended by signal 9 before it answered line 1 of 3");
   EXPECT_ERROR(scores("cat > /dev/null", 0.2),
@@ -106,7 +109,7 @@ TEST(CommandReward, Errors) {
       scores("exec >&-; cat > /dev/null; sleep 60"),
       "the reward command 'exec >&-; cat > /dev/null; sleep 60' closed its output before it answered line 1 of 3");
   try {
-    scores("printf '1\\n2\\n3\\n4\\n'; cat > /dev/null");
+    scores("read l; printf '1\\n2\\n3\\n4\\n'; cat > /dev/null");
     ADD_FAILURE();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("printed more than one line for each of the 3 it got"));
@@ -117,6 +120,10 @@ TEST(CommandReward, Errors) {
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("ended with status 127 before it answered line 1 of 3"));
   }
+  const auto early = command_reward("echo hello; cat");
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_ERROR(early->score({{"", "", ""}}),
+               "the reward command 'echo hello; cat' printed a line before it got one: 'hello'");
   const auto gone = command_reward("exit 0");
   EXPECT_THROW(gone->score({{"", "", ""}}), Error);
   EXPECT_ERROR(gone->score({{"", "", ""}}), "the reward command 'exit 0' has ended before");
