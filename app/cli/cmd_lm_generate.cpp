@@ -3,21 +3,24 @@
 #include <fmt/format.h>
 
 #include "base/cancel.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "language/generate.h"
+#include "language/text_stream.h"
 #include "lm_commands.h"
 #include "lm_inputs.h"
+#include "prompt_file.h"
+#include "sampling_inputs.h"
 
 namespace filigree::cli {
 namespace {
 
 struct Options {
   ModelInputs model;
-  std::string prompt, prompt_ids;
-  std::vector<std::string> stop;
-  language::GenerateOptions generate;
-  double temperature = 0.8;
-  bool greedy = false, no_cache = false, expanded = false, json = false;
+  std::string prompt, prompt_ids, prompts;
+  std::int64_t batch = 8;
+  SamplingInputs sampling;
+  bool speculative = false, no_cache = false, expanded = false, json = false;
 };
 
 std::vector<std::int64_t> parse_ids(const std::string& words) {
@@ -29,58 +32,6 @@ std::vector<std::int64_t> parse_ids(const std::string& words) {
   }
   return ids;
 }
-
-/// Prints text as it comes, and ends the generation at one of the stop strings.
-class Printer {
- public:
-  Printer(const text::Tokenizer& tokenizer, std::vector<std::string> stop, bool print)
-      : decoder_(tokenizer), stop_(std::move(stop)), print_(print) {}
-
-  /// False where a stop string is complete.
-  bool push(std::int64_t id) {
-    text_ += decoder_.push(static_cast<text::TokenId>(id));
-    for (const std::string& word : stop_) {
-      const std::size_t at = text_.find(word);
-      if (at == std::string::npos) continue;
-      text_.resize(at);
-      stopped_ = true;
-    }
-    show(stopped_ ? text_.size() : certain());
-    return !stopped_;
-  }
-
-  void finish() {
-    if (!stopped_) text_ += decoder_.finish();
-    show(text_.size());
-    if (print_) emit({}, std::string("\n"));
-  }
-
-  const std::string& text() const { return text_; }
-
- private:
-  /// What cannot become part of a stop string any more.
-  std::size_t certain() const {
-    std::size_t held = 0;
-    for (const std::string& word : stop_) {
-      for (std::size_t length = std::min(word.size() - 1, text_.size()); length > held; --length) {
-        if (text_.ends_with(std::string_view(word).substr(0, length))) held = length;
-      }
-    }
-    return text_.size() - held;
-  }
-
-  void show(std::size_t end) {
-    if (!print_ || end <= shown_) return;
-    emit({}, text_.substr(shown_, end - shown_));
-    shown_ = end;
-  }
-
-  text::StreamDecoder decoder_;
-  std::vector<std::string> stop_;
-  bool print_, stopped_ = false;
-  std::string text_;
-  std::size_t shown_ = 0;
-};
 
 Json as_json(const language::Generated& generated, const std::string& text, bool with_text) {
   Json json;
@@ -106,32 +57,47 @@ void report(const language::Generated& generated) {
   fmt::print(stderr, "{}\n", line);
 }
 
-void run(Options options) {
-  if (options.prompt.empty() == options.prompt_ids.empty()) {
-    throw UsageError("lm generate: give either --prompt or --prompt-ids");
-  }
-  language::GenerateOptions& generate = options.generate;
-  generate.sampling.temperature = options.greedy ? 0 : options.temperature;
+language::GenerateOptions how(const Options& options) {
+  language::GenerateOptions generate = generate_options(options.sampling);
+  generate.speculative = options.speculative;
   generate.cache = !options.no_cache;
   generate.absorbed = !options.expanded;
+  return generate;
+}
+
+std::vector<std::int64_t> encode(const text::Tokenizer& tokenizer, const std::string& prompt) {
+  const std::vector<text::TokenId> ids = tokenizer.encode(prompt);
+  return {ids.begin(), ids.end()};
+}
+
+/// Continues one prompt, and prints as it comes.
+void run_one(const Options& options) {
+  language::GenerateOptions generate = how(options);
   std::vector<std::int64_t> ids;
   if (!options.prompt_ids.empty()) ids = parse_ids(options.prompt_ids);
   std::optional<text::Tokenizer> tokenizer;
   if (!options.prompt.empty()) {
     tokenizer = read_tokenizer(options.model);
-    const std::vector<text::TokenId> encoded = tokenizer->encode(options.prompt);
-    ids.assign(encoded.begin(), encoded.end());
+    ids = encode(*tokenizer, options.prompt);
     if (tokenizer->named().eos) generate.stop_ids.push_back(*tokenizer->named().eos);
-  } else if (!options.stop.empty()) {
+  } else if (!options.sampling.stop.empty()) {
     tokenizer = read_tokenizer(options.model);
   }
   const language::Model model = read_model(options.model);
-  std::optional<Printer> printer;
-  if (tokenizer) printer.emplace(*tokenizer, options.stop, !options.json && !options.prompt.empty());
-  generate.on_token = [&](std::size_t, std::int64_t id) { return (!printer || printer->push(id)) && !cancelled(); };
+  std::optional<language::TextStream> stream;
+  if (tokenizer) stream.emplace(*tokenizer, options.sampling.stop);
+  const bool print = !options.json && !options.prompt.empty();
+  generate.on_token = [&](std::size_t, std::int64_t id) {
+    if (stream) {
+      const std::string part = stream->push(id);
+      if (print && !part.empty()) emit({}, part);
+    }
+    return !(stream && stream->stopped()) && !cancelled();
+  };
   const language::Generated generated = language::generate(model, {ids}, generate);
-  if (printer) printer->finish();
-  if (options.json) return emit({}, as_json(generated, printer ? printer->text() : "", printer.has_value()));
+  const std::string rest = stream ? stream->finish() : "";
+  if (options.json) return emit({}, as_json(generated, stream ? stream->text() : "", stream.has_value()));
+  if (print) emit({}, rest + "\n");
   if (options.prompt.empty()) {
     std::vector<std::string> words;
     for (const std::int64_t id : generated.ids.front()) words.push_back(std::to_string(id));
@@ -140,30 +106,56 @@ void run(Options options) {
   report(generated);
 }
 
-void add_sampling(CLI::App& command, Options& options) {
-  language::Sampling& sampling = options.generate.sampling;
-  command.add_flag("--greedy", options.greedy, "always the likeliest token");
-  command.add_option("--temperature", options.temperature, "below 1 likelier tokens, above 1 more surprise")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("X")
-      ->capture_default_str();
-  command.add_option("--top-k", sampling.top_k, "only the k likeliest tokens; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
-  command.add_option("--top-p", sampling.top_p, "only the likeliest tokens that together reach this probability")
-      ->check(CLI::Range(0.0, 1.0))
-      ->type_name("X")
-      ->capture_default_str();
-  command
-      .add_option("--repetition-penalty", sampling.repetition_penalty,
-                  "above 1: tokens that occurred become less likely")
-      ->check(CLI::PositiveNumber)
-      ->type_name("X")
-      ->capture_default_str();
-  command.add_option("--seed", options.generate.seed, "of what is drawn")->type_name("N")->capture_default_str();
-  command.add_option("--stop", options.stop, "end where this text comes; may be given several times")
-      ->allow_extra_args(false)
-      ->type_name("TEXT");
+/// Continues some prompts together, and prints a line of JSON or a paragraph for each.
+void run_batch(const Options& options, const language::Model& model, const text::Tokenizer& tokenizer,
+               const std::vector<std::string>& prompts) {
+  language::GenerateOptions generate = how(options);
+  if (tokenizer.named().eos) generate.stop_ids.push_back(*tokenizer.named().eos);
+  std::vector<std::vector<std::int64_t>> ids;
+  std::vector<language::TextStream> streams;
+  for (const std::string& prompt : prompts) {
+    ids.push_back(encode(tokenizer, prompt));
+    streams.emplace_back(tokenizer, options.sampling.stop);
+  }
+  generate.ends_row = [&](std::size_t row, std::int64_t id) {
+    streams[row].push(id);
+    return streams[row].stopped();
+  };
+  generate.on_token = [](std::size_t, std::int64_t) { return !cancelled(); };
+  const language::Generated generated = language::generate(model, ids, generate);
+  for (std::size_t row = 0; row < prompts.size(); ++row) {
+    streams[row].finish();
+    if (options.json) {
+      const Json json = {{"prompt", prompts[row]}, {"text", streams[row].text()}, {"ids", generated.ids[row]}};
+      emit({}, json.dump() + "\n");
+    } else {
+      emit({}, prompts[row] + streams[row].text() + "\n\n");
+    }
+  }
+}
+
+void run_file(const Options& options) {
+  const std::vector<std::string> prompts = read_prompt_file(options.prompts);
+  const text::Tokenizer tokenizer = read_tokenizer(options.model);
+  const language::Model model = read_model(options.model);
+  TerminalProgress terminal(stderr);
+  Progress progress(&terminal, static_cast<std::int64_t>(prompts.size()), "prompts");
+  const auto batch = static_cast<std::size_t>(options.batch);
+  for (std::size_t begin = 0; begin < prompts.size() && !cancelled(); begin += batch) {
+    const std::size_t end = std::min(begin + batch, prompts.size());
+    run_batch(
+        options, model, tokenizer,
+        {prompts.begin() + static_cast<std::ptrdiff_t>(begin), prompts.begin() + static_cast<std::ptrdiff_t>(end)});
+    progress.advance(static_cast<std::int64_t>(end - begin));
+  }
+}
+
+void run(const Options& options) {
+  const int given =
+      (options.prompt.empty() ? 0 : 1) + (options.prompt_ids.empty() ? 0 : 1) + (options.prompts.empty() ? 0 : 1);
+  if (given != 1) throw UsageError("lm generate: give one of --prompt, --prompt-ids and --prompts");
+  if (!options.prompts.empty()) return run_file(options);
+  run_one(options);
 }
 
 }  // namespace
@@ -174,12 +166,14 @@ void setup_lm_generate(CLI::App& lm) {
   add_model_inputs(*command, options->model);
   command->add_option("-p,--prompt", options->prompt, "the text to continue")->type_name("TEXT");
   command->add_option("--prompt-ids", options->prompt_ids, "its tokens instead: 1,2,3")->type_name("IDS");
-  command->add_option("-n,--max-new-tokens", options->generate.max_new_tokens, "end after so many tokens")
-      ->check(whole_number(0, 1'000'000))
+  command->add_option("--prompts", options->prompts, "a file of texts, one a line, or name.jsonl with \"prompt\"")
+      ->type_name("FILE");
+  command->add_option("--batch", options->batch, "so many of them together")
+      ->check(whole_number(1, 1024))
       ->type_name("N")
       ->capture_default_str();
-  add_sampling(*command, *options);
-  command->add_flag("--speculative", options->generate.speculative,
+  add_sampling_inputs(*command, options->sampling);
+  command->add_flag("--speculative", options->speculative,
                     "let the model's multi-token prediction propose every second token");
   command->add_flag("--no-cache", options->no_cache, "compute everything again for every token (slow; to check)");
   command->add_flag("--expanded", options->expanded, "decode with expanded keys and values (slow; to check)");

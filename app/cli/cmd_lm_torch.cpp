@@ -72,6 +72,7 @@ void add_torch_command(CLI::App& parent, const CommandText& text) {
 }
 
 void setup_lm_torch(CLI::App& lm) {
+  add_torch_command(lm, lm_chat_text());
   add_torch_command(lm, lm_generate_text());
   add_torch_command(lm, lm_inspect_text());
   add_torch_command(lm, lm_logits_text());

@@ -2,6 +2,10 @@
 
 namespace filigree::cli {
 
+CommandText lm_chat_text() {
+  return {"chat", "Talk with a language model.", "filigree lm chat --model DIR --system \"Answer briefly.\""};
+}
+
 CommandText lm_generate_text() {
   return {"generate", "Continue a prompt with a language model.",
           "filigree lm generate --model DIR --prompt \"Once upon a time\" --max-new-tokens 100"};

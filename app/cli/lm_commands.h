@@ -5,11 +5,13 @@
 /// Commands of filigree-torch; filigree itself lists them and starts it.
 namespace filigree::cli {
 
+CommandText lm_chat_text();
 CommandText lm_generate_text();
 CommandText lm_inspect_text();
 CommandText lm_logits_text();
 CommandText lm_train_text();
 
+void setup_lm_chat(CLI::App& lm);
 void setup_lm_generate(CLI::App& lm);
 void setup_lm_inspect(CLI::App& lm);
 void setup_lm_logits(CLI::App& lm);

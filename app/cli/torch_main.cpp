@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(36);
   CLI::App* lm = filigree::cli::add_command(app, {"lm", "Language models.", ""});
   lm->require_subcommand(1);
+  filigree::cli::setup_lm_chat(*lm);
   filigree::cli::setup_lm_generate(*lm);
   filigree::cli::setup_lm_inspect(*lm);
   filigree::cli::setup_lm_logits(*lm);

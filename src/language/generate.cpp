@@ -119,6 +119,7 @@ class Rows {
     result.ids[row].push_back(id);
     const auto count = static_cast<std::int64_t>(result.ids[row].size());
     if (count >= options_.max_new_tokens || contains(options_.stop_ids, id)) ended_[row] = true;
+    if (options_.ends_row && options_.ends_row(row, id)) ended_[row] = true;
     if (options_.on_token && !options_.on_token(row, id)) stopped_ = true;
   }
 

@@ -25,6 +25,8 @@ struct GenerateOptions {
   bool cache = true;                        ///< false: everything is computed again for every token
   bool absorbed = true;                     ///< latent attention decodes in the latent space
   bool speculative = false;                 ///< one prompt only: the prediction module proposes every second token
+  /// Whether a row ends with this token, beside stop_ids; called with each token before on_token.
+  std::function<bool(std::size_t row, std::int64_t token)> ends_row = {};
   /// Called with each token as it comes, and the row it belongs to; false ends everything.
   std::function<bool(std::size_t row, std::int64_t token)> on_token = {};
 };

@@ -86,7 +86,7 @@ TEST_F(LanguageModel, BadInput) {
   expect_failure({"lm", "generate", "--model", folder_.path("none"), "--prompt-ids", "1"}, 1, "is no folder");
   expect_failure(generate({"--prompt-ids", "1,100000"}), 1, "prompt 0, token 1: the id 100000 is not within 0");
   expect_failure(generate({"--prompt-ids", "1,x"}), 2, "--prompt-ids: 'x' is no whole number");
-  expect_failure(generate({}), 2, "give either --prompt or --prompt-ids");
+  expect_failure(generate({}), 2, "give one of --prompt, --prompt-ids and --prompts");
   expect_failure(generate({"--prompt", "a"}), 1, "takes --prompt-ids");
   expect_failure(generate({"--prompt-ids", "1", "--device", "tpu"}), 2, "tpu");
   expect_failure(generate({"--prompt-ids", "1", "--dtype", "int8"}), 2, "int8");

@@ -18,12 +18,14 @@ extern char** environ;
 namespace filigree::test {
 namespace fs = std::filesystem;
 
-Ran run_other(const std::string& program, const std::vector<std::string>& arguments) {
+namespace {
+
+Ran run_reading(const std::string& program, const std::vector<std::string>& arguments, const std::string& standard_in) {
   const Folder folder;
   const std::string out = folder.path("out"), err = folder.path("err");
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&files, 0, standard_in.c_str(), O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&files, 1, out.c_str(), O_WRONLY | O_CREAT, 0600);
   posix_spawn_file_actions_addopen(&files, 2, err.c_str(), O_WRONLY | O_CREAT, 0600);
   std::vector<std::string> words{program};
@@ -42,6 +44,17 @@ Ran run_other(const std::string& program, const std::vector<std::string>& argume
   ran.out = read_file(out);
   ran.err = read_file(err);
   return ran;
+}
+
+}  // namespace
+
+Ran run_other(const std::string& program, const std::vector<std::string>& arguments) {
+  return run_reading(program, arguments, "/dev/null");
+}
+
+Ran run_with_input(const std::vector<std::string>& arguments, const std::string& input) {
+  const Folder folder;
+  return run_reading(program(), arguments, folder.write("in", input));
 }
 
 Ran run(const std::vector<std::string>& arguments) { return run_other(program(), arguments); }

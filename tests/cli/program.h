@@ -17,6 +17,9 @@ struct Ran {
 /// Waits for the program to end. Its output goes to files, so that none of it can block.
 Ran run(const std::vector<std::string>& arguments);
 
+/// As run, with these words on standard input.
+Ran run_with_input(const std::vector<std::string>& arguments, const std::string& input);
+
 /// As run, for another program that is on the path.
 Ran run_other(const std::string& program, const std::vector<std::string>& arguments);
 
