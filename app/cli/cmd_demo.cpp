@@ -14,6 +14,7 @@
 #include "demo.h"
 #include "demo_dynamics.h"
 #include "demo_page.h"
+#include "demo_part.h"
 #include "frame.h"
 #include "plan/report.h"
 
@@ -24,6 +25,7 @@ namespace fs = std::filesystem;
 
 struct Options {
   bool plan = true, dynamics = true;
+  bool torch = false;  ///< also what filigree-torch shows
   std::string output = "out";
   int threads = 1;
 };
@@ -32,6 +34,7 @@ struct Options {
 struct Results {
   std::optional<Demo> plan;
   std::optional<DynamicsDemo> dynamics;
+  std::vector<std::pair<fs::path, DemoPart>> torch;  ///< folder and part
   std::vector<DemoFile> files;
 };
 
@@ -89,11 +92,20 @@ void compute(Results& results, const Options& options, ProgressSink* progress) {
   }
 }
 
+/// What filigree-torch shows, each in a folder of its own.
+void compute_torch(Results& results, const fs::path& folder) {
+  for (const char* group : {"lm", "image"}) {
+    const fs::path place = folder / group;
+    if (cancelled()) return;
+    if (auto part = run_torch_demo(group, place)) results.torch.emplace_back(place, std::move(*part));
+  }
+}
+
 /// One page; with headings for each part where there are several.
 void write_page(const Results& results, const fs::path& folder) {
   const bool both = results.plan && results.dynamics;
-  const double seconds =
-      (results.plan ? results.plan->seconds : 0) + (results.dynamics ? results.dynamics->seconds : 0);
+  double seconds = (results.plan ? results.plan->seconds : 0) + (results.dynamics ? results.dynamics->seconds : 0);
+  for (const auto& [place, part] : results.torch) seconds += part.seconds;
   const std::string title = both           ? "Filigree: sparse and structured networks"
                             : results.plan ? results.plan->title()
                                            : kLorenz;
@@ -107,17 +119,22 @@ void write_page(const Results& results, const fs::path& folder) {
     if (both) page.part(kLorenz);
     add_dynamics_demo(page, *results.dynamics, results.files, folder);
   }
+  for (const auto& [place, part] : results.torch) {
+    page.part(part.title);
+    add_part(page, part, place);
+  }
   page.write(folder / "index.html");
 }
 
-/// Nothing is written before all is computed and drawn, and each file whole or not at all; the page comes last.
+/// The page comes last, when all is computed and drawn, and each file whole or not at all.
 void run(const Options& options) {
   const fs::path folder = options.output;
   make_folder(folder);
   TerminalProgress progress(stderr);
   Results results;
   compute(results, options, &progress);
-  if (cancelled()) return emit({}, std::string("\nStopped; nothing was written.\n"));
+  if (options.torch && !cancelled()) compute_torch(results, folder);
+  if (cancelled()) return emit({}, std::string("\nStopped; there is no page.\n"));
   for (const DemoFile& file : results.files) write_file(folder / file.name, file.content);
   write_page(results, folder);
   std::string names;
@@ -137,9 +154,9 @@ void add_options(CLI::App& command, const Options& defaults) {
 }  // namespace
 
 void setup_demo(CLI::App& app) {
-  add_options(*add_command(app, {"demo", "Show what the program does: a report page with pictures, in a minute.",
+  add_options(*add_command(app, {"demo", "Show what the program does: a report page with pictures, in a few minutes.",
                                  "filigree demo --output out"}),
-              {});
+              {.torch = true});
 }
 
 void setup_plan_demo(CLI::App& plan) {

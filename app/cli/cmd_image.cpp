@@ -9,6 +9,9 @@ void setup_image(CLI::App& app) {
   image->require_subcommand(1);
   add_torch_command(*image, image_generate_text());
   add_torch_command(*image, image_edit_text());
+  add_torch_command(*image, image_convert_text());
+  add_torch_command(*image, image_demo_text());
+  add_torch_command(*image, image_init_text());
   setup_image_info(*image);
   setup_image_fetch_plan(*image);
 }

@@ -15,6 +15,7 @@ void setup_plan(CLI::App& app) {
   setup_plan_ablate(*plan);
   setup_plan_validate(*plan);
   setup_plan_calibrate(*plan);
+  setup_plan_compare(*plan);
   setup_plan_demo(*plan);
 }
 

@@ -17,6 +17,7 @@ void setup_plan_explain(CLI::App& plan);
 void setup_plan_ablate(CLI::App& plan);
 void setup_plan_validate(CLI::App& plan);
 void setup_plan_calibrate(CLI::App& plan);
+void setup_plan_compare(CLI::App& plan);
 void setup_plan_demo(CLI::App& plan);
 
 /// `filigree demo`: all parts below on one page.

@@ -14,4 +14,19 @@ CommandText image_edit_text() {
           "--input fox.png --instruction \"make it night\" --output night.png"};
 }
 
+CommandText image_convert_text() {
+  return {"convert", "Write a transformer's weights in another form, such as 4 bits.",
+          "filigree image convert --input HiDream-I1-Full --form q4 --output i1-q4"};
+}
+
+CommandText image_demo_text() {
+  return {"demo", "Make a picture with a small random model, through the whole pipeline.",
+          "filigree image demo --output out/image"};
+}
+
+CommandText image_init_text() {
+  return {"init", "Write a model with random weights, to try things with no download.",
+          "filigree image init --recipe tiny --output tiny"};
+}
+
 }  // namespace filigree::cli

@@ -13,6 +13,12 @@ void setup_image_fetch_plan(CLI::App& image);
 
 CommandText image_generate_text();
 CommandText image_edit_text();
+CommandText image_convert_text();
+CommandText image_demo_text();
+CommandText image_init_text();
+void setup_image_convert(CLI::App& image);
+void setup_image_demo(CLI::App& image);
+void setup_image_init(CLI::App& image);
 void setup_image_generate(CLI::App& image);
 void setup_image_edit(CLI::App& image);
 

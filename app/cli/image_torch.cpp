@@ -7,6 +7,9 @@ void setup_image_torch(CLI::App& app) {
   image->require_subcommand(1);
   setup_image_generate(*image);
   setup_image_edit(*image);
+  setup_image_convert(*image);
+  setup_image_demo(*image);
+  setup_image_init(*image);
 }
 
 }  // namespace filigree::cli

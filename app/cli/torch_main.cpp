@@ -11,9 +11,12 @@ int main(int argc, char** argv) {
   CLI::App* lm = filigree::cli::add_command(app, {"lm", "Language models.", ""});
   lm->require_subcommand(1);
   filigree::cli::setup_lm_chat(*lm);
+  filigree::cli::setup_lm_demo(*lm);
   filigree::cli::setup_lm_generate(*lm);
+  filigree::cli::setup_lm_grpo(*lm);
   filigree::cli::setup_lm_inspect(*lm);
   filigree::cli::setup_lm_logits(*lm);
+  filigree::cli::setup_lm_sft(*lm);
   filigree::cli::setup_lm_train(*lm);
   filigree::cli::setup_image_torch(app);
   return filigree::cli::run_program(app, argc, argv);

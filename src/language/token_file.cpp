@@ -80,7 +80,7 @@ void write_lines(Writer& writer, const std::string& content, const fs::path& fil
 
 bool is_text_file(const fs::path& path) {
   const std::string ending = text::lower(path.extension().string());
-  return ending == ".txt" || ending == ".md" || ending == ".jsonl";
+  return ending.empty() || ending == ".txt" || ending == ".md" || ending == ".jsonl";
 }
 
 }  // namespace
@@ -96,9 +96,10 @@ std::vector<fs::path> text_files(const std::vector<fs::path>& paths) {
     }
     std::vector<fs::path> inside;
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
-      if (entry.is_regular_file() && is_text_file(entry.path())) inside.push_back(entry.path());
+      if (entry.is_symlink() || !entry.is_regular_file()) continue;  // a link shows a text that is there anyway
+      if (is_text_file(entry.path())) inside.push_back(entry.path());
     }
-    if (inside.empty()) fail("{}: holds no .txt, .md or .jsonl file", path.string());
+    if (inside.empty()) fail("{}: holds no text: no file ends in .txt, .md, .jsonl or nothing", path.string());
     std::sort(inside.begin(), inside.end());
     files.insert(files.end(), inside.begin(), inside.end());
   }

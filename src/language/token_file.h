@@ -18,7 +18,8 @@
 /// Each document ends with the tokenizer's eos, where it has one.
 namespace filigree::language {
 
-/// What there is to read below the paths: files as they are; of folders all .txt, .md and .jsonl, in alphabetical order.
+/// What there is to read below the paths: files as they are; of folders all .txt, .md and .jsonl and those without an
+/// ending, in alphabetical order; links are left out.
 /// Error for a path that does not exist and for a folder without such files.
 std::vector<std::filesystem::path> text_files(const std::vector<std::filesystem::path>& paths);
 

@@ -7,10 +7,10 @@
 #include "base/file.h"
 #include "base/overrides.h"
 #include "language/generate.h"
+#include "language/measure_device.h"
 #include "language/parallelize.h"
 #include "language/token_file.h"
 #include "tensor/device.h"
-#include "tensor/matmul_rate.h"
 #include "text/train.h"
 
 namespace filigree::language {
@@ -93,6 +93,16 @@ Model begin_model(const TrainConfig& config, const train::RunFolder& run, std::i
   return model;
 }
 
+/// The device as it was measured when the run began, which `plan compare` reads.
+spec::Cluster device_of(const train::RunFolder& run, const Model& model) {
+  const fs::path file = run.path() / "device.json";
+  if (fs::exists(file)) return load_config<spec::Cluster>(file);
+  const spec::Cluster cluster = measure_device(model.device(), model.dtype());
+  write_file(file, to_text(to_json(cluster)));
+  write_file(run.path() / "model.json", to_text(model.config().published));
+  return cluster;
+}
+
 std::string sample_text(const Model& model, const text::Tokenizer& tokenizer, const TrainConfig& config) {
   std::vector<std::int64_t> prompt;
   for (const text::TokenId id : tokenizer.encode(config.sample_prompt)) prompt.push_back(id);
@@ -164,7 +174,7 @@ train::LoopResult train_run(const fs::path& folder, ProgressSink* progress) {
   }
   Model model = begin_model(config, run, parts.tokenizer.vocabulary_size());
   LanguageTask task(model, training, evaluation ? &*evaluation : nullptr, config.training);
-  task.device_flops = tensor::matmul_rate(model.device(), model.dtype());
+  task.device_flops = device_of(run, model).accelerator.peak_tflops.begin()->second * 1e12;
   task.sampler = [&] { return sample_text(model, parts.tokenizer, config); };
   task.save_beside = [&](const fs::path& model_folder) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder / "tokenizer")) {

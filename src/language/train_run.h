@@ -14,6 +14,7 @@
 ///
 ///     RUN/resolved.json, metrics.jsonl, live.html, checkpoints/   as train/run_folder.h says
 ///     RUN/tokenizer/     the tokenizer
+///     RUN/model.json, device.json   sizes of the model, and what was measured of the device (for `plan compare`)
 ///     RUN/data/          the texts as tokens (language/token_file.h); evaluation/ where there are texts for it
 namespace filigree::language {
 

@@ -7,14 +7,19 @@
 
 namespace filigree::moe {
 
-at::Tensor balance_loss(const Routing& routing, std::int64_t sequences, BalanceScope scope) {
+at::Tensor balance_loss(const Routing& routing, std::int64_t sequences, BalanceScope scope,
+                        const BalanceGroups& groups) {
   const std::int64_t experts = routing.score_TE.size(1), top_k = routing.expert_TK.size(1);
   const std::int64_t pieces = scope == BalanceScope::sequence ? sequences : 1;
   FILIGREE_ASSERT(pieces >= 1 && routing.score_TE.size(0) % pieces == 0);
   const at::Tensor share_TE = routing.score_TE / (routing.score_TE.sum(-1, true) + 1e-20);
   const at::Tensor mean_SE = share_TE.unflatten(0, {pieces, -1}).mean(1);
   const at::Tensor chosen_TE = at::zeros_like(routing.score_TE.detach()).scatter(-1, routing.expert_TK, 1.0);
-  const at::Tensor load_SE = chosen_TE.unflatten(0, {pieces, -1}).mean(1) / static_cast<double>(top_k);
+  at::Tensor load_SE = chosen_TE.unflatten(0, {pieces, -1}).mean(1) / static_cast<double>(top_k);
+  if (scope == BalanceScope::expert_group || scope == BalanceScope::data_group) {
+    const parallel::Group& group = scope == BalanceScope::expert_group ? groups.experts : groups.data;
+    load_SE = group.sum(load_SE) / static_cast<double>(group.size());
+  }
   return static_cast<double>(experts) * (load_SE * mean_SE).sum(-1).mean();
 }
 

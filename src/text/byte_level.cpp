@@ -1,5 +1,7 @@
 #include "text/byte_level.h"
 
+#include <cstdint>
+
 #include "text/utf8.h"
 
 namespace filigree::text {

@@ -31,7 +31,9 @@ class Loop {
 
   LoopResult run() {
     if (sink_ != nullptr) sink_->update(step_, options_.steps, "steps");
-    while (step_ < options_.steps && !cancelled()) {
+    const Clock::time_point begin = Clock::now();
+    const auto time_is_over = [&] { return options_.max_seconds > 0 && seconds_since(begin) > options_.max_seconds; };
+    while (step_ < options_.steps && !cancelled() && !time_is_over()) {
       one_step();
       const bool last = step_ == options_.steps;
       if (last || every(options_.evaluate_every)) evaluate();

@@ -24,6 +24,7 @@ struct LoopOptions {
   std::int64_t sample_every = 0;
   std::int64_t checkpoint_every = 200;
   std::int64_t keep_checkpoints = 3;
+  double max_seconds = 0;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
@@ -35,6 +36,7 @@ struct LoopOptions {
     v.optional("evaluate_every", self.evaluate_every, "steps between evaluations; 0: none", non_negative);
     v.optional("sample_every", self.sample_every, "steps between samples; 0: none", non_negative);
     v.optional("checkpoint_every", self.checkpoint_every, "steps between checkpoints; 0: the last alone", non_negative);
+    v.optional("max_seconds", self.max_seconds, "stop and save after so many seconds; 0: no limit", non_negative);
     v.optional("keep_checkpoints", self.keep_checkpoints, "how many of the last are kept; 0: all", non_negative);
   }
 };

@@ -1,4 +1,4 @@
-#include <csignal>
+#include <algorithm>
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -97,6 +97,19 @@ TEST_F(Image, Edit) {
   EXPECT_EQ(run_json({"image", "info", out, "--json"})["settings"]["task"], "edit");
   expect_failure(folder_, generate({"--from", out, "-o", folder_.path("b.png")}), 1,
                  "was made by 'image edit', so that 'image generate' cannot repeat it");
+}
+
+TEST_F(Image, StoppingKeepsThePreview) {
+  const std::string step = folder_.path("step.png");
+  Words words{"--preserve-status", "-s", "INT", "8", program()};
+  for (const std::string& word : generate({"--size", "96x96", "--preview", step, "-o", folder_.path("a.png")}))
+    words.push_back(word);
+  std::replace(words.begin(), words.end(), std::string("2"), std::string("1000"));
+  const Ran ran = run_other("timeout", words);
+  EXPECT_EQ(ran.code, 130) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("stopped before the picture was done; the last preview is " + step));
+  EXPECT_EQ(read_picture(step).width, 96);
+  EXPECT_EQ(folder_.names(), Words{"step.png"});
 }
 
 TEST_F(Image, WrongWords) {

@@ -144,7 +144,7 @@ TEST_F(Run, RefusesWrongSettingsBeforeItWrites) {
   refuses(config, (root_ / "nowhere").string() + ": there is no such file or folder");
   fs::create_directories(root_ / "empty");
   config.data = {(root_ / "empty").string()};
-  refuses(config, (root_ / "empty").string() + ": holds no .txt, .md or .jsonl file");
+  refuses(config, (root_ / "empty").string() + ": holds no text: no file ends in .txt, .md, .jsonl or nothing");
   config = config_;
   config.shape = {{"hidden_sizes", "64"}};
   refuses(config, "shape: " + find_recipe("models", "pangu-tiny").string() +

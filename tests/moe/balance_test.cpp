@@ -1,5 +1,8 @@
 #include "moe/balance.h"
 
+#include <memory>
+#include <utility>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -46,6 +49,37 @@ TEST(Correction, LowersBusyExperts) {
   at::Tensor correction = at::zeros({3});
   update_correction(correction, at::tensor({4, 2, 0}, at::kLong), 0.01);
   EXPECT_TRUE(at::allclose(correction, at::tensor({-0.01F, 0.0F, 0.01F})));
+}
+
+/// Two processes, of which the other one's tensor is known.
+class OtherProcess : public parallel::Backend {
+ public:
+  explicit OtherProcess(at::Tensor other) : other_(std::move(other)) {}
+  std::int64_t rank() const override { return 0; }
+  std::int64_t size() const override { return 2; }
+  at::Tensor sum(const at::Tensor& x) const override { return x + other_; }
+
+ private:
+  at::Tensor other_;
+};
+
+TEST(Balance, TheLoadIsThatOfTheWholeGroup) {
+  // Here both tokens go to expert 0, in the other process to expert 1: balanced together.
+  const at::Tensor score = at::tensor({0.75F, 0.25F, 0.75F, 0.25F}).view({2, 2});
+  const Routing routing{score, score.narrow(1, 0, 1), at::zeros({2, 1}, at::kLong)};
+  const double alone = balance_loss(routing, 1, BalanceScope::micro_batch).item<double>();
+  EXPECT_NEAR(alone, 2 * 0.75, 1e-6);
+  EXPECT_NEAR(balance_loss(routing, 1, BalanceScope::expert_group).item<double>(), alone, 1e-6) << "a group of one";
+  const parallel::Group two(std::make_shared<OtherProcess>(at::tensor({0.0F, 1.0F}).view({1, 2})));
+  EXPECT_NEAR(balance_loss(routing, 1, BalanceScope::expert_group, {.experts = two, .data = {}}).item<double>(), 1,
+              1e-6);
+  EXPECT_NEAR(balance_loss(routing, 1, BalanceScope::data_group, {.experts = {}, .data = two}).item<double>(), 1, 1e-6);
+}
+
+TEST(Balance, AGroupOfOneGivesBackWhatItGets) {
+  const at::Tensor x = at::ones({3});
+  EXPECT_TRUE(parallel::Group().sum(x).is_same(x));
+  EXPECT_EQ(parallel::Group().size(), 1);
 }
 
 }  // namespace
