@@ -25,7 +25,8 @@ struct Picture {
 };
 
 /// A PNG or JPEG file, told apart by its first bytes. Greys become RGB, 16 bits become 8. Error, in one sentence, where it
-/// cannot be opened, is of another kind, is damaged or ends early, or has more than 2^28 pixels.
+/// cannot be opened, is of another kind, is damaged or ends early, or has more than 2^28 pixels. A JPEG of a camera that was
+/// held sideways is turned as its Exif data say.
 Picture read_picture(const std::filesystem::path& path);
 
 /// The same from memory; `where` is named in messages.

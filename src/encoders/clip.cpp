@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "base/cancel.h"
 #include "nn/attention.h"
 
 namespace filigree::encoders {
@@ -75,7 +76,10 @@ at::Tensor ClipText::operator()(const at::Tensor& ids_BT) const {
   const std::string embeddings = "text_model.embeddings.";
   at::Tensor x = at::embedding(folder_.take(embeddings + "token_embedding.weight", {vocabulary_, hidden_}), ids) +
                  folder_.take(embeddings + "position_embedding.weight", {positions_, hidden_}).narrow(0, 0, tokens);
-  for (std::int64_t i = 0; i < layers_; ++i) x = layer(x, fmt::format("text_model.encoder.layers.{}.", i));
+  for (std::int64_t i = 0; i < layers_; ++i) {
+    if (cancelled()) return {};
+    x = layer(x, fmt::format("text_model.encoder.layers.{}.", i));
+  }
   x = normalize(x, "text_model.final_layer_norm");
   const at::Tensor rows = at::arange(ids.size(0), ids.options());
   const at::Tensor pooled_BD = x.index({rows, end_of_text(ids, end_id_)});

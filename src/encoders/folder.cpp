@@ -1,5 +1,6 @@
 #include "encoders/folder.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -18,10 +19,10 @@ ConfigReader read_config(const fs::path& folder) {
   return {std::move(json), file.string()};
 }
 
-bool fits(const at::Tensor& tensor, const std::vector<std::int64_t>& shape) {
-  if (tensor.dim() != static_cast<std::int64_t>(shape.size())) return false;
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] >= 0 && tensor.size(static_cast<std::int64_t>(i)) != shape[i]) return false;
+bool fits(const std::vector<std::int64_t>& has, const std::vector<std::int64_t>& wanted) {
+  if (has.size() != wanted.size()) return false;
+  for (std::size_t i = 0; i < has.size(); ++i) {
+    if (wanted[i] >= 0 && has[i] != wanted[i]) return false;
   }
   return true;
 }
@@ -70,19 +71,23 @@ bool ConfigReader::flag(const std::string& key, bool otherwise) const {
 }
 
 Folder::Folder(const fs::path& path, const at::TensorOptions& options)
-    : where_(path.string()), options_(options), config_(read_config(path)), file_(tensor::SafeTensors::open(path)) {}
+    : where_(path.string()), options_(options), config_(read_config(path)), weights_(tensor::open_weights(path)) {}
 
 at::Tensor Folder::take(const std::string& name, const std::vector<std::int64_t>& shape) const {
   return take(name, shape, c10::typeMetaToScalarType(options_.dtype()));
 }
 
 at::Tensor Folder::take(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType dtype) const {
-  at::Tensor tensor = file_.get(name, dtype, options_.device());
-  if (fits(tensor, shape)) return tensor;
-  std::vector<std::string> expected;
-  for (const std::int64_t size : shape) expected.push_back(size < 0 ? "any" : std::to_string(size));
-  fail("{}: tensor '{}' has shape [{}], but config.json asks for [{}]", file_.path().string(), name,
-       fmt::join(tensor.sizes(), ", "), fmt::join(expected, ", "));
+  const std::vector<std::int64_t> has = weights_->shape(name);
+  if (!fits(has, shape)) {
+    std::vector<std::string> wanted;
+    for (const std::int64_t size : shape) wanted.push_back(size < 0 ? "any" : std::to_string(size));
+    fail("{}: tensor '{}' has shape [{}], but config.json asks for [{}]", weights_->where(), name, fmt::join(has, ", "),
+         fmt::join(wanted, ", "));
+  }
+  const at::Tensor tensor = at::empty(has, options_.dtype(dtype));
+  weights_->read(name, tensor);
+  return tensor;
 }
 
 }  // namespace filigree::encoders

@@ -2,15 +2,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "base/json.h"
-#include "tensor/safetensors.h"
+#include "tensor/weight_source.h"
 
-/// A published folder of one text encoder: config.json beside safetensors.
+/// A published folder of one text encoder: config.json beside the weights, in any form that tensor/weight_source.h reads.
 namespace filigree::encoders {
 
 /// The words of a config.json; a published one has many more keys than are read, so unknown keys are no error.
@@ -37,7 +38,7 @@ class ConfigReader {
 };
 
 /// Weights are taken by name when they are needed and go when their tensors go: a model passes through memory layer by
-/// layer, and nothing of it stays.
+/// layer, and nothing of it stays. Encoders look at cancelled() before each layer, and then give an undefined tensor.
 class Folder {
  public:
   /// Error where the folder or one of its files is missing or wrong.
@@ -46,7 +47,7 @@ class Folder {
   const ConfigReader& config() const { return config_; }
   const at::TensorOptions& options() const { return options_; }
   const std::string& where() const { return where_; }
-  bool has(const std::string& name) const { return file_.has(name); }
+  bool has(const std::string& name) const { return weights_->has(name); }
 
   /// A tensor of this shape (-1: any size) in the options' type and on their device. Error names what does not fit.
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) const;
@@ -58,7 +59,7 @@ class Folder {
   std::string where_;
   at::TensorOptions options_;
   ConfigReader config_;
-  tensor::SafeTensors file_;
+  std::shared_ptr<const tensor::WeightSource> weights_;
 };
 
 }  // namespace filigree::encoders

@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 
+#include "base/cancel.h"
 #include "nn/attention.h"
 #include "nn/rotary.h"
 
@@ -114,6 +115,7 @@ at::Tensor LlamaEncoder::operator()(const at::Tensor& ids_BT, const at::Tensor& 
   at::Tensor x = at::embedding(folder_.take("model.embed_tokens.weight", {vocabulary_, hidden_}), ids_BT.to(device));
   std::vector<at::Tensor> states;
   for (std::int64_t i = 0; i < layers_; ++i) {
+    if (cancelled()) return {};
     const std::string prefix = fmt::format("model.layers.{}.", i);
     x = forward(attention(x, context, prefix), prefix);
     states.push_back(i + 1 < layers_ ? x : normalize(x, "model.norm.weight"));

@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "base/cancel.h"
+
 namespace filigree::encoders {
 namespace {
 
@@ -88,7 +90,10 @@ at::Tensor T5Encoder::operator()(const at::Tensor& ids_BT, const at::Tensor& mas
   const at::Tensor bias = bias_1HTT(ids_BT.size(1))
                               .expand({ids_BT.size(0), -1, -1, -1})
                               .masked_fill(hidden_B11T, -std::numeric_limits<double>::infinity());
-  for (std::int64_t i = 0; i < layers_; ++i) x = block(x, bias, fmt::format("encoder.block.{}.", i));
+  for (std::int64_t i = 0; i < layers_; ++i) {
+    if (cancelled()) return {};
+    x = block(x, bias, fmt::format("encoder.block.{}.", i));
+  }
   return normalize(x, "encoder.final_layer_norm.weight");
 }
 

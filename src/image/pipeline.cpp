@@ -42,7 +42,9 @@ class BatchNoise {
 };
 
 at::ScalarType network_dtype(const spec::Picture& p, at::Device device) {
-  return tensor::parse_dtype(p.dtype.value_or(device.is_cpu() ? "float32" : "bfloat16"));
+  const at::ScalarType dtype = tensor::parse_dtype(p.dtype.value_or(device.is_cpu() ? "float32" : "bfloat16"));
+  if (dtype == at::kHalf && device.is_cpu()) fail("float16 is not computed on a CPU; take bfloat16 or float32");
+  return dtype;
 }
 
 /// Convolutions of a CPU are slow in other types.
@@ -68,7 +70,7 @@ class Job {
   at::TensorOptions network_options() const { return at::TensorOptions().dtype(dtype_).device(options_.device); }
   void load_autoencoder_and_input();
   void encode(Made& made);
-  Dit load_transformer(const std::optional<std::string>& own) const;
+  Dit load_transformer(const std::optional<std::string>& own, bool with_loras) const;
   Sampler make_sampler();
   bool generate(Sampler& sampler);
   bool edit(Sampler& sampler);
@@ -138,14 +140,16 @@ void Job::encode(Made& made) {
                     *std::max_element(dit.llama_layers.begin(), dit.llama_layers.end()) + 1};
   const EncodedPrompts encoded = encode_prompts({*p_.model, *p_.llama}, prompts, settings, hooks_.progress);
   made.notes.insert(made.notes.end(), encoded.warnings.begin(), encoded.warnings.end());
+  if (cancelled()) return;
   target_ = slice(encoded.conditioning, 0, 1);
   positive_ = slice(encoded.conditioning, refined ? 1 : 0, 1);
   negative_ = slice(encoded.conditioning, static_cast<std::int64_t>(prompts.size()) - 1, 1);
 }
 
-Dit Job::load_transformer(const std::optional<std::string>& own) const {
+Dit Job::load_transformer(const std::optional<std::string>& own, bool with_loras) const {
   const std::string place = own ? *own : (fs::path(*p_.model) / "transformer").string();
-  Dit dit = load_dit(place, {network_options(), options_.stream, parse_loras(p_.loras)});
+  Dit dit = load_dit(
+      place, {network_options(), options_.stream, parse_loras(with_loras ? p_.loras : std::vector<std::string>())});
   dit.options.padding = *p_.padding == "none" ? Padding::none : Padding::one_row;
   dit.options.cancel_within_step = true;
   return dit;
@@ -180,9 +184,9 @@ bool Job::generate(Sampler& sampler) {
     latents_ = sampler.noised(input_latents_, noise, first);
     if (mask_.defined()) constrain_to_mask(sampler, noise);
   }
-  const Dit dit = load_transformer(p_.transformer);
+  const Dit dit = load_transformer(p_.transformer, true);
   return sampler.run(latents_, first, sampler.steps(),
-                     guided_velocity(dit, positive_, negative_, *p_.guidance, sampler.timesteps()));
+                     guided_velocity(dit, {positive_, negative_}, *p_.guidance, sampler.timesteps()));
 }
 
 bool Job::edit(Sampler& sampler) {
@@ -190,21 +194,21 @@ bool Job::edit(Sampler& sampler) {
   shape[0] = images_;
   latents_ = noise_(shape).to(options_.device);
   const std::size_t change = *p_.refine > 0 ? refine_step(sampler.steps(), *p_.refine) : sampler.steps();
-  std::optional<Dit> dit(load_transformer(p_.edit_transformer ? p_.edit_transformer : p_.transformer));
+  std::optional<Dit> dit(load_transformer(p_.edit_transformer ? p_.edit_transformer : p_.transformer, true));
   const std::int64_t most = dit->max_seq = edit_tokens(*dit);
   const EditGuidance guidance{*p_.guidance, *p_.image_guidance, *p_.clip_norm};
   if (!sampler.run(latents_, 0, change,
-                   edit_velocity(*dit, positive_, negative_, input_latents_, guidance, sampler.timesteps()))) {
+                   edit_velocity(*dit, {positive_, negative_}, input_latents_, guidance, sampler.timesteps()))) {
     return false;
   }
   if (change == sampler.steps()) return true;
-  if (p_.edit_transformer) {
-    dit.reset();  // before the other one comes
-    dit.emplace(load_transformer(p_.transformer));
+  if (p_.edit_transformer || !p_.loras.empty()) {
+    dit.reset();  // before the other one comes; what was added to the editing one is not added to it
+    dit.emplace(load_transformer(p_.transformer, false));
     dit->max_seq = most;
   }
   return sampler.run(latents_, change, sampler.steps(),
-                     guided_velocity(*dit, target_, negative_, *p_.guidance, sampler.timesteps()));
+                     guided_velocity(*dit, {target_, negative_}, *p_.guidance, sampler.timesteps()));
 }
 
 Picture Job::finish(std::int64_t image) const {

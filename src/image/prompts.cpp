@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "encoders/clip.h"
 #include "encoders/llama.h"
@@ -76,9 +77,9 @@ class Encoders {
   }
 
   at::Tensor pooled(const Texts& texts) const {
-    return at::cat({clip(texts, clip_l_, "tokenizer", "CLIP-L", &Prompt::clip_l),
-                    clip(texts, clip_g_, "tokenizer_2", "CLIP-G", &Prompt::clip_g)},
-                   -1);
+    const at::Tensor l = clip(texts, clip_l_, "tokenizer", "CLIP-L", &Prompt::clip_l);
+    const at::Tensor g = clip(texts, clip_g_, "tokenizer_2", "CLIP-G", &Prompt::clip_g);
+    return l.defined() && g.defined() ? at::cat({l, g}, -1) : at::Tensor();
   }
 
   at::Tensor t5(const Texts& texts) const {
@@ -118,7 +119,10 @@ EncodedPrompts encode_prompts(const TextFolders& folders, const std::vector<Prom
   Progress bar(progress, 3, "text encoders");
   encoded.conditioning.pooled_BP = encoders.pooled(texts);
   bar.advance();
-  encoded.conditioning.t5_BTC = encoders.t5(texts).to(settings.options);
+  if (cancelled()) return encoded;
+  const at::Tensor t5 = encoders.t5(texts);
+  if (cancelled()) return encoded;
+  encoded.conditioning.t5_BTC = t5.to(settings.options);
   bar.advance();
   encoded.conditioning.llama_LBTC = encoders.llama(texts);
   bar.advance();

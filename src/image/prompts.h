@@ -40,7 +40,8 @@ struct EncodedPrompts {
 };
 
 /// Encodes all prompts with one encoder after the other; each passes through memory and goes. Error where a folder lacks
-/// an encoder or a tokenizer, or where one does not fit the transformer.
+/// an encoder or a tokenizer, or where one does not fit the transformer. Where the work is cancelled the conditioning is
+/// not complete.
 EncodedPrompts encode_prompts(const TextFolders& folders, const std::vector<Prompt>& prompts,
                               const EncodeSettings& settings, ProgressSink* progress = nullptr);
 

@@ -29,6 +29,14 @@ void check_folder(const std::optional<std::string>& folder, const std::string& o
   if (!fs::is_directory(*folder)) fail("{}: is no folder; {} names {}", *folder, option, what);
 }
 
+/// A pipeline's folder stands for its transformer.
+void find_transformer(std::optional<std::string>& place) {
+  if (!place) return;
+  if (!fs::exists(*place)) fail("{}: there is no such transformer", *place);
+  const fs::path inner = fs::path(*place) / "transformer";
+  if (!fs::exists(fs::path(*place) / "config.json") && fs::exists(inner / "config.json")) place = inner.string();
+}
+
 spec::Dit read_transformer(const fs::path& model, const std::optional<std::string>& own) {
   const fs::path place = own ? fs::path(*own) : model / "transformer";
   if (!fs::exists(place)) fail("{}: there is no such transformer", place.string());
@@ -148,7 +156,7 @@ void resolve_edit(Resolved& r) {
   fill(p.image_guidance, first_edition ? 4.0 : 1.5);
   fill(p.negative, std::string(first_edition ? "low resolution, blur" : "low quality, blurry, distorted"));
   fill(p.clip_norm, true);
-  fill(p.refine, p.edit_transformer ? kRefine : 0.0);
+  fill(p.refine, p.edit_transformer || !p.loras.empty() ? kRefine : 0.0);
   if (!p.input) fail("--input is missing: it names the picture to edit");
   if (p.mask || p.strength) fail("editing by instruction takes neither a mask nor a strength");
 }
@@ -212,10 +220,15 @@ Resolved resolve(const spec::Picture& wanted) {
   check_folder(p.llama, "--llama", "the folder of Llama 3.1, the fourth text encoder, which comes apart");
   if (!p.prompt) fail("the text is missing: what the picture shows, or how to edit it");
   const bool edit = *p.task == "edit";
-  r.transformer = read_transformer(*p.model, edit && p.edit_transformer ? p.edit_transformer : p.transformer);
+  find_transformer(p.transformer);
+  find_transformer(p.edit_transformer);
+  const std::optional<std::string>& place = edit && p.edit_transformer ? p.edit_transformer : p.transformer;
+  if (!p.loras.empty()) {  // seen now rather than when the texts are encoded
+    with_loras(open_dit_weights(place.value_or((fs::path(*p.model) / "transformer").string())), parse_loras(p.loras));
+  }
+  r.transformer = read_transformer(*p.model, place);
   if (r.transformer.max_resolution.size() != 2) fail("the transformer's max_resolution must be two numbers");
   r.multiple = read_autoencoder(*p.model).reduction() * r.transformer.patch_size;
-  parse_loras(p.loras);
   if (edit) resolve_edit(r);
   resolve_schedule(p);
   resolve_rest(p);

@@ -82,16 +82,15 @@ bool Sampler::run(at::Tensor& latents, std::size_t first, std::size_t last, cons
   return true;
 }
 
-Velocity guided_velocity(const Dit& dit, const Conditioning& positive, const Conditioning& negative, double guidance,
-                         const at::Tensor& timestep_S) {
+Velocity guided_velocity(const Dit& dit, const TextPair& texts, double guidance, const at::Tensor& timestep_S) {
   if (guidance <= 1) {
-    return [network = Network(dit, {positive}, timestep_S)](const at::Tensor& x, std::size_t step) mutable {
+    return [network = Network(dit, {texts.positive}, timestep_S)](const at::Tensor& x, std::size_t step) mutable {
       const at::Tensor output = network(x, step);
       return output.defined() ? -output : output;
     };
   }
-  return [network = Network(dit, {negative, positive}, timestep_S), guidance](const at::Tensor& x,
-                                                                              std::size_t step) mutable {
+  return [network = Network(dit, {texts.negative, texts.positive}, timestep_S), guidance](const at::Tensor& x,
+                                                                                          std::size_t step) mutable {
     const at::Tensor output = network(at::cat({x, x}), step);
     if (!output.defined()) return output;
     const std::vector<at::Tensor> parts = output.chunk(2);
@@ -127,21 +126,23 @@ at::Tensor combine_edit(const at::Tensor& output_3BCHW, const EditGuidance& guid
   return u + guidance.image * (p * scale - u);
 }
 
-Velocity edit_velocity(const Dit& dit, const Conditioning& positive, const Conditioning& negative,
-                       const at::Tensor& source_BCHW, const EditGuidance& guidance, const at::Tensor& timestep_S) {
+Velocity edit_velocity(const Dit& dit, const TextPair& texts, const at::Tensor& source_BCHW,
+                       const EditGuidance& guidance, const at::Tensor& timestep_S) {
   const std::int64_t width = source_BCHW.size(-1);
   const auto beside = [](const at::Tensor& x, const at::Tensor& source) {
     return at::cat({x, source.expand_as(x)}, -1);
   };
   if (guidance.text <= 1) {
-    return [=, network = Network(dit, {positive}, timestep_S)](const at::Tensor& x, std::size_t step) mutable {
+    return [beside, source_BCHW, width, network = Network(dit, {texts.positive}, timestep_S)](
+               const at::Tensor& x, std::size_t step) mutable {
       const at::Tensor output = network(beside(x, source_BCHW), step);
       return output.defined() ? -output.narrow(-1, 0, width) : output;
     };
   }
-  std::vector<Conditioning> texts{negative, negative, positive};
-  if (guidance.clip_norm) texts[0] = positive;
-  return [=, network = Network(dit, texts, timestep_S)](const at::Tensor& x, std::size_t step) mutable {
+  std::vector<Conditioning> parts{texts.negative, texts.negative, texts.positive};
+  if (guidance.clip_norm) parts[0] = texts.positive;
+  return [beside, source_BCHW, guidance, width, network = Network(dit, parts, timestep_S)](const at::Tensor& x,
+                                                                                           std::size_t step) mutable {
     const at::Tensor pair = beside(x, source_BCHW);
     const at::Tensor output = network(at::cat({beside(x, at::zeros_like(source_BCHW)), pair, pair}), step);
     return output.defined() ? -combine_edit(output.narrow(-1, 0, width), guidance) : output;

@@ -52,10 +52,14 @@ class Sampler {
   std::unique_ptr<Progress> progress_;
 };
 
+/// What the picture is to be, and what it is not to be. The second means nothing without guidance.
+struct TextPair {
+  Conditioning positive, negative;
+};
+
 /// Classifier-free guidance: v = v_negative + guidance (v_positive − v_negative), both in one batch [negative, positive].
 /// Without it where guidance ≤ 1, as the reference has it. `dit` must live as long as what is returned.
-Velocity guided_velocity(const Dit& dit, const Conditioning& positive, const Conditioning& negative, double guidance,
-                         const at::Tensor& timestep_S);
+Velocity guided_velocity(const Dit& dit, const TextPair& texts, double guidance, const at::Tensor& timestep_S);
 
 /// How text and source picture weigh against each other in editing (HiDream-ai/HiDream-E1:
 /// pipeline_hidream_image_editing.py).
@@ -69,8 +73,8 @@ struct EditGuidance {
 
 /// The transformer sees the noisy latents and those of the source side by side. One batch of three, or f alone where
 /// guidance.text ≤ 1.
-Velocity edit_velocity(const Dit& dit, const Conditioning& positive, const Conditioning& negative,
-                       const at::Tensor& source_BCHW, const EditGuidance& guidance, const at::Tensor& timestep_S);
+Velocity edit_velocity(const Dit& dit, const TextPair& texts, const at::Tensor& source_BCHW,
+                       const EditGuidance& guidance, const at::Tensor& timestep_S);
 
 /// What follows "Target Image Description:" in an instruction, for the refine stage; nullopt where there is none.
 std::optional<std::string> target_description(const std::string& instruction);

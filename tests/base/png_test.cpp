@@ -98,5 +98,35 @@ TEST(Jpeg, IsRead) {
   }
 }
 
+/// The same picture, its left half black, with the orientation of a camera that was held sideways.
+TEST(Jpeg, IsTurned) {
+  const std::string folder = test::source_dir() + "/tests/base/cases/";
+  const std::string bytes = read_file(folder + "halves.jpg");
+  const auto with_orientation = [&](char orientation) {
+    const std::string tiff("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", 18);
+    std::string marker("\xff\xe1\0\0Exif\0\0", 10);
+    marker.append(tiff).push_back(orientation);
+    marker.append(7, '\0');
+    marker[3] = static_cast<char>(marker.size() - 2);
+    std::string whole = bytes;
+    return parse_picture(whole.insert(2, marker), "halves.jpg");
+  };
+  const auto dark = [](const Picture& p, std::int64_t x, std::int64_t y) {
+    return p.pixels[static_cast<std::size_t>((y * p.width + x) * 3)] < 128;
+  };
+  const Picture plain = with_orientation(1);
+  EXPECT_TRUE(dark(plain, 0, 4));
+  EXPECT_FALSE(dark(plain, 15, 4));
+  const Picture mirrored = with_orientation(2);
+  EXPECT_FALSE(dark(mirrored, 0, 4));
+  const Picture right = with_orientation(6);  // turned by 90° clockwise: left becomes top
+  EXPECT_EQ(right.width, 8);
+  EXPECT_EQ(right.height, 16);
+  EXPECT_TRUE(dark(right, 4, 0));
+  const Picture left = with_orientation(8);
+  EXPECT_FALSE(dark(left, 4, 0));
+  EXPECT_TRUE(dark(left, 4, 15));
+}
+
 }  // namespace
 }  // namespace filigree

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "image/autoencoder.h"
+#include "image/pipeline.h"
 #include "image/pixels.h"
 #include "image/prompts.h"
 #include "image/sample.h"
@@ -47,7 +48,7 @@ class PipelineReference : public testing::Test {
                                        const std::string& variant) const {
     const fs::path config = folder_ / "model" / "scheduler" / "scheduler_config.json";
     SchedulerSettings settings = scheduler_from_json(load_json(config), config.string());
-    settings.name = name;
+    if (!name.empty()) settings.name = name;  // else the folder's own
     settings.steps = reference(run + ".latents").size(0);
     if (!variant.empty()) settings.shift = find_variant(variant).shift;
     return make_scheduler(settings);
@@ -77,8 +78,8 @@ class PipelineReference : public testing::Test {
     Sampler sampler(scheduler(run, name, variant), [](at::IntArrayRef shape) { return at::randn(shape); },
                     {nullptr, [&](const StepView& view) { latents.push_back(view.latents.clone()); }});
     const auto guidance = case_.at("guidance").at(run).get<double>();
-    const Velocity velocity = guided_velocity(*base_, slice(texts.conditioning, 1, 1), slice(texts.conditioning, 0, 1),
-                                              guidance, sampler.timesteps());
+    const Velocity velocity = guided_velocity(
+        *base_, {slice(texts.conditioning, 1, 1), slice(texts.conditioning, 0, 1)}, guidance, sampler.timesteps());
     at::manual_seed(seed_of(case_, "global_generator_seed_before_each_text_to_image_run"));
     const at::Generator generator = at::detail::createCPUGenerator(seed_of(case_, "generator_seed_for_runs"));
     at::Tensor x = at::randn(reference(run + ".latents")[0].sizes(), generator);
@@ -94,7 +95,7 @@ class PipelineReference : public testing::Test {
     const at::Tensor source = to_tensor(read_picture(folder_ / "edit_source.png")) * 2 - 1;
     const at::Tensor source_latents = autoencoder_->to_model(autoencoder_->encode(source).mean_BCHW);
     std::vector<at::Tensor> latents;
-    Sampler sampler(scheduler(run, "euler", ""), [](at::IntArrayRef shape) { return at::randn(shape); },
+    Sampler sampler(scheduler(run, "", ""), [](at::IntArrayRef shape) { return at::randn(shape); },
                     {nullptr, [&](const StepView& view) { latents.push_back(view.latents.clone()); }});
     const auto guidance = case_.at("guidance").at(run).get<std::vector<double>>();
     at::Tensor x = at::randn(source_latents.sizes(), at::detail::createCPUGenerator(seed));
@@ -106,10 +107,10 @@ class PipelineReference : public testing::Test {
     base_->max_seq = first.max_seq;
     const std::size_t change = refined ? refine_step(sampler.steps(), kRefine) : sampler.steps();
     ASSERT_TRUE(sampler.run(x, 0, change,
-                            edit_velocity(first, text(1), text(0), source_latents,
+                            edit_velocity(first, {text(1), text(0)}, source_latents,
                                           {guidance[0], guidance[1], clip_norm}, sampler.timesteps())));
     ASSERT_TRUE(sampler.run(x, change, sampler.steps(),
-                            guided_velocity(*base_, text(2), text(0), guidance[0], sampler.timesteps())));
+                            guided_velocity(*base_, {text(2), text(0)}, guidance[0], sampler.timesteps())));
     expect_run(run, latents);
   }
 
@@ -120,6 +121,65 @@ class PipelineReference : public testing::Test {
   std::optional<Autoencoder> autoencoder_;
   c10::NoGradGuard no_grad_;
 };
+
+/// The same through settings, as the program makes them: a seed gives the reference's picture.
+class ProgramReference : public PipelineReference {
+ protected:
+  spec::Picture settings(const std::string& run) const {
+    spec::Picture p;
+    p.model = (folder_ / "model").string();
+    p.llama = (folder_ / "llama").string();
+    p.max_tokens = case_.at("max_sequence_length").get<std::int64_t>();
+    p.steps = reference(run + ".latents").size(0);
+    p.height = reference(run + ".image").size(2);
+    p.width = reference(run + ".image").size(3);
+    return p;
+  }
+
+  void expect_picture(const spec::Picture& p, const std::string& run) const {
+    const at::Tensor made = to_tensor(make_pictures(resolve(p), 1, {}, {}).pictures.at(0)) * 255;
+    const at::Tensor difference = (made - (reference(run + ".image") * 255).round()).abs();
+    EXPECT_GE(difference.le(1.01).to(at::kFloat).mean().item<double>(), kSamePixels) << run;
+  }
+
+  void generate(const std::string& run, const std::string& scheduler) const {
+    spec::Picture p = settings(run);
+    p.prompt = text_of(case_, "prompt");
+    p.negative = text_of(case_, "negative_prompt");
+    p.guidance = case_.at("guidance").at(run).get<double>();
+    p.scheduler = scheduler;
+    p.seed = case_.at("generator_seed_for_runs").get<std::int64_t>();
+    expect_picture(p, run);
+  }
+
+  void edit(const std::string& run, bool clip_norm, const char* seed) const {
+    spec::Picture p = settings(run);
+    p.task = "edit";
+    p.input = (folder_ / "edit_source.png").string();
+    p.prompt = text_of(edit_, "instruction");
+    p.negative = text_of(edit_, "negative");
+    p.guidance = case_.at("guidance").at(run)[0].get<double>();
+    p.image_guidance = case_.at("guidance").at(run)[1].get<double>();
+    p.clip_norm = clip_norm;
+    p.seed = case_.at(seed).get<std::int64_t>();
+    if (run == "edit_refine") p.edit_transformer = (folder_ / "edit_transformer").string();
+    p.refine = run == "edit_refine" ? kRefine : 0.0;
+    expect_picture(p, run);
+  }
+};
+
+TEST_F(ProgramReference, Generate) {
+  generate("euler", "euler");
+  generate("euler_wide", "euler");
+  generate("unipc", "unipc");
+  generate("flow_unipc", "flow-unipc");
+}
+
+TEST_F(ProgramReference, Edit) {
+  edit("edit_clip", true, "edit_generator_seed");
+  edit("edit", false, "edit_generator_seed");
+  edit("edit_refine", true, "edit_refine_generator_seed");
+}
 
 TEST_F(PipelineReference, Euler) { text_to_image("euler", "euler"); }
 TEST_F(PipelineReference, EulerWide) { text_to_image("euler_wide", "euler"); }

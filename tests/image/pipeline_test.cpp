@@ -12,6 +12,7 @@
 #include "image/sample.h"
 #include "support/expect_error.h"
 #include "support/paths.h"
+#include "tensor/safetensors.h"
 
 /// Pipelines on the small model of the reference case: what settings do, and what is refused.
 namespace filigree::image {
@@ -34,8 +35,10 @@ class Pipeline : public testing::Test {
     wanted_.negative = "blur";
     wanted_.steps = 3;
     wanted_.guidance = 2;
-    wanted_.width = 96;
-    wanted_.height = 96;
+    side_ = *resolve(wanted_).settings.width;
+    small_ = side_ / 4 * 3 / 16 * 16;
+    wanted_.width = small_;
+    wanted_.height = small_;
     wanted_.seed = 5;
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -57,13 +60,14 @@ class Pipeline : public testing::Test {
   }
 
   fs::path reference_, folder_;
+  std::int64_t side_ = 0, small_ = 0;  ///< of the model's pictures, and something smaller
   spec::Picture wanted_;
 };
 
 TEST_F(Pipeline, TheSameSeedGivesTheSamePicture) {
   const Picture first = make(wanted_).pictures.at(0), second = make(wanted_).pictures.at(0);
   EXPECT_EQ(first.pixels, second.pixels);
-  EXPECT_EQ(first.width, 96);
+  EXPECT_EQ(first.width, small_);
   spec::Picture other = wanted_;
   other.seed = 6;
   EXPECT_GT(difference(first, make(other).pictures.at(0)), 1);
@@ -124,7 +128,7 @@ TEST_F(Pipeline, EverySchedulerAndStreaming) {
 }
 
 TEST_F(Pipeline, LittleStrengthStaysNearTheInput) {
-  wanted_.input = write_input(128, 128);
+  wanted_.input = write_input(side_, side_);
   wanted_.width.reset();
   wanted_.height.reset();
   wanted_.steps = 10;
@@ -143,18 +147,18 @@ TEST_F(Pipeline, LittleStrengthStaysNearTheInput) {
 }
 
 TEST_F(Pipeline, OutsideTheMaskNothingChanges) {
-  wanted_.input = write_input(128, 128);
+  wanted_.input = write_input(side_, side_);
   wanted_.width.reset();
   wanted_.height.reset();
   wanted_.strength = 1.0;
-  at::Tensor mask = at::zeros({3, 128, 128});
-  mask.narrow(2, 64, 64).fill_(1);
+  at::Tensor mask = at::zeros({3, side_, side_});
+  mask.narrow(2, side_ / 2, side_ / 2).fill_(1);
   write_png(folder_ / "mask.png", to_picture(mask));
   wanted_.mask = (folder_ / "mask.png").string();
   const at::Tensor made = to_tensor(make(wanted_).pictures.at(0));
   const at::Tensor change = (made - to_tensor(read_picture(*wanted_.input))).abs() * 255;
-  EXPECT_LE(change.narrow(3, 0, 64).max().item<double>(), 0.51);
-  EXPECT_GT(change.narrow(3, 64, 64).max().item<double>(), 1);
+  EXPECT_LE(change.narrow(3, 0, side_ / 2).max().item<double>(), 0.51);
+  EXPECT_GT(change.narrow(3, side_ / 2, side_ / 2).max().item<double>(), 1);
 }
 
 TEST_F(Pipeline, Edits) {
@@ -177,6 +181,21 @@ TEST_F(Pipeline, Edits) {
   EXPECT_EQ(make(wanted_).pictures.size(), 1U);
 }
 
+TEST_F(Pipeline, LorasChangeThePicture) {
+  const tensor::SafeTensors weights = tensor::SafeTensors::open(reference_ / "model" / "transformer");
+  const std::string name = "double_stream_blocks.0.block.attn1.to_v";
+  const at::Tensor weight = weights.get(name + ".weight");
+  const std::string file = (folder_ / "lora.safetensors").string();
+  tensor::save(file, {{"transformer." + name + ".lora_A.weight", at::ones({2, weight.size(1)})},
+                      {"transformer." + name + ".lora_B.weight", at::ones({weight.size(0), 2})}});
+  const Picture plain = make(wanted_).pictures.at(0);
+  wanted_.loras = {file + ":0.5"};
+  const Picture changed = make(wanted_).pictures.at(0);
+  EXPECT_NE(plain.pixels, changed.pixels);
+  wanted_.loras = {file + ":0"};
+  EXPECT_EQ(plain.pixels, make(wanted_).pictures.at(0).pixels);
+}
+
 TEST_F(Pipeline, LongPromptsAreCutWithTheLostWords) {
   wanted_.steps = 1;
   wanted_.max_tokens = 8;
@@ -196,7 +215,7 @@ TEST_F(Pipeline, PreviewsAndCancelling) {
   std::size_t previews = 0;
   RunHooks hooks;
   hooks.preview = [&](const Picture& picture) {
-    EXPECT_EQ(picture.width, 96);
+    EXPECT_EQ(picture.width, small_);
     if (++previews == 2) request_cancel();
   };
   const Made made = make(wanted_, 1, hooks);
@@ -211,7 +230,7 @@ TEST_F(Pipeline, PreviewShowsThePicture) {
   const c10::InferenceMode inference;
   const Autoencoder autoencoder = load_autoencoder((reference_ / "model" / "vae").string());
   const LatentPreview preview(autoencoder);
-  const at::Tensor image = to_tensor(read_picture(write_input(128, 128)));
+  const at::Tensor image = to_tensor(read_picture(write_input(side_, side_)));
   const at::Tensor latents = autoencoder.to_model(autoencoder.encode(image * 2 - 1).mean_BCHW);
   const at::Tensor small = at::avg_pool2d(image, {8, 8});
   const double error = (preview.colours(latents) - small).abs().mean().item<double>();
@@ -220,11 +239,12 @@ TEST_F(Pipeline, PreviewShowsThePicture) {
 }
 
 TEST_F(Pipeline, SizesAreRoundedWithANote) {
-  wanted_.width = 100;
+  wanted_.width = small_ + 4;
   const Resolved r = resolve(wanted_);
-  EXPECT_EQ(r.settings.width, 96);
+  EXPECT_EQ(r.settings.width, small_);
   ASSERT_EQ(r.notes.size(), 1U);
-  EXPECT_EQ(r.notes[0], "sides are multiples of 16, so the picture is 96x96 instead of 100x96");
+  EXPECT_EQ(r.notes[0],
+            fmt::format("sides are multiples of 16, so the picture is {0}x{0} instead of {1}x{0}", small_, small_ + 4));
 }
 
 TEST_F(Pipeline, WhatIsNotGivenComesFromTheFolder) {
@@ -235,7 +255,10 @@ TEST_F(Pipeline, WhatIsNotGivenComesFromTheFolder) {
   const spec::Picture p = resolve(little).settings;
   EXPECT_EQ(p.steps, 50);
   EXPECT_EQ(p.guidance, 5.0);
-  EXPECT_EQ(p.scheduler, "euler");
+  const fs::path config = fs::path(*wanted_.model) / "scheduler" / "scheduler_config.json";
+  const SchedulerSettings own = scheduler_from_json(load_json(config), config.string());
+  EXPECT_EQ(p.scheduler, own.name);
+  EXPECT_EQ(p.shift, own.shift);
   EXPECT_EQ(p.variant, "full");
   little.variant = "dev";
   const spec::Picture dev = resolve(little).settings;
@@ -252,12 +275,14 @@ TEST_F(Pipeline, AbsurdAndWrongSettings) {
     return p;
   };
   EXPECT_ERROR(resolve(with([](auto& p) { p.width = 4; })),
-               "a picture of 4x96 pixels cannot be made; sides go from 16 to 16384");
+               fmt::format("a picture of 4x{} pixels cannot be made; sides go from 16 to 16384", small_));
   EXPECT_ERROR(resolve(with([](auto& p) { p.width = 1'000'000; })),
-               "a picture of 1000000x96 pixels cannot be made; sides go from 16 to 16384");
-  EXPECT_ERROR(resolve(with([](auto& p) { p.width = 512; })),
-               "a picture of 512x96 pixels is too large for this model, which was made for as many as 128x128; "
-               "--padding none takes more");
+               fmt::format("a picture of 1000000x{} pixels cannot be made; sides go from 16 to 16384", small_));
+  EXPECT_ERROR(
+      resolve(with([&](auto& p) { p.width = side_ * 4; })),
+      fmt::format("a picture of {}x{} pixels is too large for this model, which was made for as many as {}x{}; "
+                  "--padding none takes more",
+                  side_ * 4, small_, side_, side_));
   EXPECT_ERROR(resolve(with([](auto& p) { p.height.reset(); })), "a size needs a width and a height");
   EXPECT_ERROR(resolve(with([](auto& p) { p.llama.reset(); })),
                "--llama is missing: it names the folder of Llama 3.1, the fourth text encoder, which comes apart");
@@ -273,7 +298,16 @@ TEST_F(Pipeline, AbsurdAndWrongSettings) {
   EXPECT_ERROR(resolve(with([](auto& p) { p.task = "paint"; })), "there is no task 'paint' (known: generate, edit)");
   EXPECT_ERROR(resolve(with([](auto& p) { p.max_tokens = 1; })),
                "1 tokens of a text cannot be read; expected 2 to 4096");
-  EXPECT_THROW(make_pictures(resolve(wanted_), 0, {}, {}), Error);
+  EXPECT_ERROR(resolve(with([](auto& p) { p.transformer = "/no/such"; })), "/no/such: there is no such transformer");
+  EXPECT_ERROR(resolve(with([](auto& p) { p.loras = {"/no/such:0.5"}; })), "/no/such: there is no such LoRA");
+  EXPECT_ERROR(make(with([](auto& p) { p.dtype = "float16"; })),
+               "float16 is not computed on a CPU; take bfloat16 or float32");
+  EXPECT_THROW(
+      resolve(with([&](auto& p) { p.loras = {p.model.value() + "/vae/diffusion_pytorch_model.safetensors"}; })), Error);
+  EXPECT_ERROR(make_pictures(resolve(wanted_), 0, {}, {}), "0 pictures cannot be made at once; expected 1 to 1024");
+  // A pipeline's folder stands for its transformer.
+  EXPECT_EQ(resolve(with([](auto& p) { p.transformer = p.model; })).settings.transformer,
+            (fs::path(*wanted_.model) / "transformer").string());
 }
 
 TEST_F(Pipeline, PicturesThatDoNotFit) {
