@@ -267,7 +267,10 @@ BlockPass Dit::make_pass(std::int64_t rows, std::int64_t columns, std::int64_t p
     pass.key_scale_S1 = at::ones({all, 1}, wide.dtype(at::kFloat));
     pass.key_scale_S1.narrow(0, tokens, pad_rows).zero_();
   }
-  if (pads > pad_rows) {
+  if (pads > pad_rows && options.repeat_pad_keys.value_or(device().is_cuda())) {
+    pass.pad_row = tokens;
+    pass.pads = pads;
+  } else if (pads > pad_rows) {
     pass.key_bias_S = at::zeros({all}, wide.dtype(at::kFloat));
     pass.key_bias_S.narrow(0, tokens, 1).fill_(std::log(static_cast<double>(pads)));
   }

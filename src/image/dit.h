@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct DitOptions {
   /// Leaves out what has no effect: queries, feed-forward and output of each block's own Llama rows, and of all text rows
   /// in the last block.
   bool skip_discarded = true;
+  /// How one_row counts: by repeating its keys and values in the attention, or by a bias on its scores. By default the
+  /// first on a GPU, whose fused attention is faster without a bias, and exact in bfloat16.
+  std::optional<bool> repeat_pad_keys = {};
   /// Looks at cancelled() after each block, and then gives an undefined tensor.
   bool cancel_within_step = false;
 };

@@ -43,6 +43,15 @@ at::Tensor heads(const at::Tensor& x_BRD, std::int64_t head_size) {
   return x_BRD.unflatten(-1, {x_BRD.size(-1) / head_size, head_size}).transpose(1, 2);
 }
 
+/// Row pass.pad_row of keys or values as often as it counts.
+at::Tensor with_pads(const at::Tensor& x_BHSK, const BlockPass& pass) {
+  if (pass.pads == 0) return x_BHSK;
+  const std::int64_t behind = pass.pad_row + 1;
+  return at::cat({x_BHSK.narrow(2, 0, pass.pad_row), x_BHSK.narrow(2, pass.pad_row, 1).expand({-1, -1, pass.pads, -1}),
+                  x_BHSK.narrow(2, behind, x_BHSK.size(2) - behind)},
+                 2);
+}
+
 /// Rows of queries may be fewer than those of keys: the first ones.
 at::Tensor attention(const at::Tensor& q_BQD, const at::Tensor& k_BSD, const at::Tensor& v_BSD, std::int64_t head_size,
                      const BlockPass& pass) {
@@ -51,7 +60,8 @@ at::Tensor attention(const at::Tensor& q_BQD, const at::Tensor& k_BSD, const at:
   const nn::Angles few{pass.angles.cos.narrow(2, 0, queries), pass.angles.sin.narrow(2, 0, queries)};
   const at::Tensor q_BHQK = nn::rotate(heads(q_BQD, head_size), few, nn::RotaryPairs::neighbours);
   const at::Tensor k_BHSK = nn::rotate(heads(k, head_size), pass.angles, nn::RotaryPairs::neighbours);
-  return attend_all(q_BHQK, k_BHSK, heads(v_BSD, head_size), pass.key_bias_S).transpose(1, 2).flatten(-2);
+  const at::Tensor v_BHSK = with_pads(heads(v_BSD, head_size), pass);
+  return attend_all(q_BHQK, with_pads(k_BHSK, pass), v_BHSK, pass.key_bias_S).transpose(1, 2).flatten(-2);
 }
 
 std::string with_published_name(const std::string& name) {

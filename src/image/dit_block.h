@@ -16,9 +16,11 @@ namespace filigree::image {
 
 /// What all blocks of a forward pass share.
 struct BlockPass {
-  nn::Angles angles;        ///< (1, 1, S, head size / 2); text rows do not turn
-  at::Tensor key_scale_S1;  ///< 0 at padding; undefined: no padding
-  at::Tensor key_bias_S;    ///< log of how often a row counts; undefined: all once
+  nn::Angles angles;         ///< (1, 1, S, head size / 2); text rows do not turn
+  at::Tensor key_scale_S1;   ///< 0 at padding; undefined: no padding
+  at::Tensor key_bias_S;     ///< log of how often a row counts; undefined: all once
+  std::int64_t pad_row = 0;  ///< the row that counts as `pads` ones, 0: none; its keys are repeated instead of a bias
+  std::int64_t pads = 0;
   std::int64_t image_rows = 0;
   bool skip_own = true;   ///< the own text rows give keys and values only
   bool skip_text = true;  ///< so do the persistent ones (true in the last block)

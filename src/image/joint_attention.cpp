@@ -2,11 +2,11 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
-#include <torch/version.h>
 
 #include "image/dit_block.h"
+#include "image/joint_attention_fused.h"
 
-/// Attention in which every query sees every key. LibTorch has a fused one from version 2 on.
+/// Attention in which every query sees every key.
 namespace filigree::image {
 namespace {
 
@@ -33,16 +33,9 @@ at::Tensor attend_all_plain(const at::Tensor& q, const at::Tensor& k, const at::
   return out;
 }
 
-#if TORCH_VERSION_MAJOR >= 2
 at::Tensor attend_all(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& bias_S) {
-  std::optional<at::Tensor> mask;
-  if (bias_S.defined()) mask = bias_S.to(q.scalar_type()).view({1, 1, 1, -1});
-  return at::scaled_dot_product_attention(q, k, v, mask);
+  const at::Tensor fused = attend_all_fused(q, k, v, bias_S);
+  return fused.defined() ? fused : attend_all_plain(q, k, v, bias_S);
 }
-#else
-at::Tensor attend_all(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& bias_S) {
-  return attend_all_plain(q, k, v, bias_S);
-}
-#endif
 
 }  // namespace filigree::image

@@ -80,6 +80,19 @@ class GgufSource : public WeightSource {
   std::unordered_map<std::string, GgufTensor> tensors_;
 };
 
+/// The GGUF file of a folder that has one and no safetensors; else the path itself.
+std::filesystem::path only_gguf(const std::filesystem::path& path) {
+  std::error_code code;
+  std::filesystem::path found = path;
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(path, code)) {
+    const std::string end = entry.path().extension().string();
+    if (end == ".safetensors") return path;
+    if (end == ".gguf" && ++count == 1) found = entry.path();
+  }
+  return count == 1 ? found : path;
+}
+
 }  // namespace
 
 std::shared_ptr<const WeightSource> gguf_source(const std::filesystem::path& path) {
@@ -87,9 +100,10 @@ std::shared_ptr<const WeightSource> gguf_source(const std::filesystem::path& pat
 }
 
 std::shared_ptr<const WeightSource> open_weights(const std::filesystem::path& path) {
+  const std::filesystem::path file = only_gguf(path);
   std::error_code code;
-  if (std::filesystem::is_regular_file(path, code) && is_gguf(MappedFile::open(path)->bytes().substr(0, 4))) {
-    return gguf_source(path);
+  if (std::filesystem::is_regular_file(file, code) && is_gguf(MappedFile::open(file)->bytes().substr(0, 4))) {
+    return gguf_source(file);
   }
   return safetensors_source(SafeTensors::open(path));
 }

@@ -1,7 +1,9 @@
 #include "tensor/packed.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "tensor/gguf.h"
@@ -16,18 +18,25 @@ float steps(Packing packing) { return packing == Packing::q8 ? 127.0F : 7.0F; }
 /// The scale of a group, rounded as it is kept.
 std::uint16_t scale_of(Packing packing, const float* numbers, std::int64_t count) {
   float largest = 0;
+  bool finite = true;
   for (std::int64_t i = 0; i < count; ++i) {
+    const float size = std::abs(numbers[i]);
+    finite = finite && size <= std::numeric_limits<float>::max();
+    largest = std::max(largest, size);
+  }
+  for (std::int64_t i = 0; !finite && i < count; ++i) {
     if (!std::isfinite(numbers[i])) fail("a weight is {}, which cannot be packed", numbers[i]);
-    largest = std::max(largest, std::abs(numbers[i]));
   }
   const float scale = largest / steps(packing);
   if (scale > kLargest) fail("a weight is {}, which is too large to be packed", largest);
   return half_bits(scale);
 }
 
+/// Rounded to the nearest, ties to even: adding 1.5 · 2^23 leaves the whole number in the low bits. (A call of
+/// nearbyint for each number would take most of the time.)
 int quantised(float number, float scale, float most) {
-  if (scale == 0) return 0;
-  return static_cast<int>(std::nearbyint(std::clamp(number / scale, -most, most)));
+  const float whole = std::min(std::max(number / scale, -most), most) + 0x1.8p23F;
+  return std::bit_cast<std::int32_t>(whole) - std::bit_cast<std::int32_t>(0x1.8p23F);
 }
 
 }  // namespace
@@ -45,7 +54,8 @@ void pack_row(Packing packing, const float* row, std::int64_t numbers, char* byt
     const float* group = row + begin;
     const std::uint16_t kept = scale_of(packing, group, count);
     scales[begin / kPackGroup] = kept;
-    const float scale = half_value(kept), most = steps(packing);
+    // A group of zeros, or one too small for a scale, becomes zeros whatever it is divided by.
+    const float scale = kept == 0 ? std::numeric_limits<float>::max() : half_value(kept), most = steps(packing);
     if (packing == Packing::q8) {
       for (std::int64_t i = 0; i < count; ++i) bytes[begin + i] = static_cast<char>(quantised(group[i], scale, most));
       continue;

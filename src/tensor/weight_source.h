@@ -76,7 +76,7 @@ std::shared_ptr<const WeightSource> gguf_source(const std::filesystem::path& pat
 std::shared_ptr<const WeightSource> without_prefix(std::shared_ptr<const WeightSource> source,
                                                    const std::string& prefix);
 
-/// A file or folder of any of these kinds, told apart by its first bytes.
+/// A file or folder of any of these kinds, told apart by its first bytes. In a folder safetensors come before a GGUF file.
 std::shared_ptr<const WeightSource> open_weights(const std::filesystem::path& path);
 
 }  // namespace filigree::tensor

@@ -53,10 +53,44 @@ TEST(Dit, OneRowOfPaddingStandsForAll) {
     const at::Tensor latents = test::normal_numbers({2, 4, height, width}, 5);
     dit.options.padding = Padding::one_row;
     const at::Tensor one = dit(latents, timestep, test::small_texts(2));
+    dit.options.repeat_pad_keys = true;
+    EXPECT_LE(test::largest_difference(dit(latents, timestep, test::small_texts(2)), one), 2e-5);
+    dit.options.repeat_pad_keys = false;
+    EXPECT_LE(test::largest_difference(dit(latents, timestep, test::small_texts(2)), one), 2e-5);
     dit.options.padding = Padding::all_rows;
     EXPECT_LE(test::largest_difference(dit(latents, timestep, test::small_texts(2)), one), 2e-5);
     dit.options.padding = Padding::none;
     EXPECT_GT(test::largest_difference(dit(latents, timestep, test::small_texts(2)), one), 1e-3);
+  }
+}
+
+TEST(Dit, GradientsThroughPaddingAndSavings) {
+  const at::Tensor latents = test::normal_numbers({2, 4, 8, 6}, 5), timestep = at::tensor({100.0, 700.0});
+  const auto gradients = [&](const DitOptions& options) {
+    Dit dit = test::small_dit();
+    dit.options = options;
+    const nn::Parameters parameters = dit.parameters();
+    nn::record_gradients(parameters);
+    dit(latents, timestep, test::small_texts(2)).square().mean().backward();
+    std::vector<at::Tensor> out;
+    for (const nn::Parameter& parameter : parameters) {
+      const at::Tensor gradient = parameter.gradient();
+      out.push_back(gradient.defined() ? gradient : at::zeros_like(parameter.value()));
+    }
+    return out;
+  };
+  DitOptions plain;
+  plain.padding = Padding::all_rows;
+  plain.skip_discarded = false;
+  const std::vector<at::Tensor> expected = gradients(plain);
+  for (const bool repeat : {false, true}) {
+    DitOptions fast;
+    fast.repeat_pad_keys = repeat;
+    const std::vector<at::Tensor> found = gradients(fast);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const double size = expected[i].abs().max().item<double>();
+      EXPECT_LE(test::largest_difference(found[i], expected[i]), 1e-4 * size + 1e-6) << i;
+    }
   }
 }
 

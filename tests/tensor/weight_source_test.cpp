@@ -109,6 +109,7 @@ TEST_F(WeightSourceTest, Gguf) {
   const at::Tensor expected = (at::arange(32, at::kFloat).unsqueeze(0) - at::arange(4, at::kFloat).unsqueeze(1)) / 2;
   EXPECT_TRUE(at::equal(read(*source, "q"), expected.view({2, 64})));
   EXPECT_TRUE(at::equal(read(*source, "q", at::kBFloat16), expected.view({2, 64}).to(at::kBFloat16)));
+  EXPECT_EQ(open_weights(folder)->names(), source->names()) << "the only one in its folder";
   // Into a tensor that is not contiguous.
   const at::Tensor turned = at::empty({64, 2}).t();
   source->announce({"q"});
