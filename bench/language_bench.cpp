@@ -1,10 +1,15 @@
+#include <filesystem>
+
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
+#include "base/file.h"
+#include "language/batches.h"
 #include "language/generate.h"
 #include "language/model.h"
 #include "moe/layer.h"
 #include "tensor/device.h"
+#include "text/train.h"
 
 /// The mixture of experts against its readable twin, and the latent cache against computing everything again. Random
 /// weights. Read the ratios; times depend on the machine.
@@ -66,6 +71,22 @@ void decode(benchmark::State& state, bool cache, bool absorbed) {
 BENCHMARK_CAPTURE(decode, absorbed_cache, true, true)->Unit(benchmark::kMillisecond)->UseManualTime()->Iterations(5);
 BENCHMARK_CAPTURE(decode, expanded_cache, true, false)->Unit(benchmark::kMillisecond)->UseManualTime()->Iterations(5);
 BENCHMARK_CAPTURE(decode, no_cache, false, false)->Unit(benchmark::kMillisecond)->UseManualTime()->Iterations(3);
+
+/// A batch of 16 sequences of 128 from a token file of a million: what a training step waits for its data.
+void next_batch(benchmark::State& state) {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "filigree_bench_tokens";
+  std::string text;
+  for (int i = 0; i < 40'000; ++i) text += "the fox and the hen run off";
+  write_file(folder / "text.txt", text);
+  text::save_tokenizer(text::train_characters({folder / "text.txt"}), folder);
+  language::write_tokens({folder / "text.txt"}, text::load_tokenizer(folder), folder);
+  const language::TokenFile tokens = language::TokenFile::open(folder);
+  const language::PackedBatches batches(tokens, {0, tokens.size()}, 16, 128, 1);
+  std::int64_t number = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(batches.batch(number++));
+  std::filesystem::remove_all(folder);
+}
+BENCHMARK(next_batch)->Unit(benchmark::kMicrosecond)->UseRealTime();
 
 }  // namespace
 }  // namespace filigree

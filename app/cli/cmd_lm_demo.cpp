@@ -58,25 +58,25 @@ Json last_value(const std::vector<Json>& lines, const std::string& key) {
   return {};
 }
 
-/// Draws a picture and notes it.
-template <class Picture>
-void add_picture(DemoPart& part, const fs::path& folder, const std::string& file, const Picture& picture,
-                 const std::string& caption, const std::string& alt) {
-  render(picture, folder / file);
-  part.pictures.push_back({file, caption, alt});
+/// Draws a picture and notes what it shows.
+template <class Drawing>
+void add_drawing(DemoPart& part, const fs::path& folder, const Drawing& drawing, const DemoPicture& picture) {
+  render(drawing, folder / picture.file);
+  part.pictures.push_back(picture);
 }
 
 void draw(DemoPart& part, const fs::path& folder, const std::vector<Json>& lines, const language::Model& model,
           const text::Tokenizer& tokenizer) {
   for (const auto& [name, plot] : train::metric_plots(lines)) {
     if (name == "loss") {
-      add_picture(part, folder, "lm-loss.png", plot, "Loss over the steps, on the texts and on the part kept back.",
-                  "Curves of the training and the evaluation loss, which fall");
+      add_drawing(part, folder, plot,
+                  {"lm-loss.png", "Loss over the steps, on the texts and on the part kept back.",
+                   "Curves of the training and the evaluation loss, which fall"});
     }
     if (name == "variation") {
-      add_picture(part, folder, "lm-balance.png", plot,
-                  "How unevenly each layer's experts are loaded: the balance loss brings it down.",
-                  "Curves of the spread of the experts' load over the steps");
+      add_drawing(part, folder, plot,
+                  {"lm-balance.png", "How unevenly each layer's experts are loaded: the balance loss brings it down.",
+                   "Curves of the spread of the experts' load over the steps"});
     }
   }
   std::vector<language::Domain> domains;
@@ -86,9 +86,9 @@ void draw(DemoPart& part, const fs::path& folder, const std::vector<Json>& lines
   }
   if (domains.empty()) return;
   const language::Inspection inspection = language::inspect(model, domains, {.window = 128});
-  add_picture(part, folder, "lm-experts.png", language::use_map(inspection),
-              "Which experts each layer uses on three of the texts, over an even share.",
-              "Heat map of expert use by layer and text");
+  add_drawing(part, folder, language::use_map(inspection),
+              {"lm-experts.png", "Which experts each layer uses on three of the texts, over an even share.",
+               "Heat map of expert use by layer and text"});
 }
 
 DemoPart make_part(const fs::path& folder, const train::LoopResult& result, double seconds) {

@@ -74,7 +74,8 @@ Comparison compare_run(const fs::path& run) {
   out.cluster = load_config<spec::Cluster>(run / "device.json");
   const fs::path model_file = run / "model.json";
   const spec::Model model = spec::model_from_json(load_json(model_file), model_file.string());
-  out.model = model.name;
+  // A model folder is called "model"; the settings know what it is of.
+  out.model = fs::path(setting<std::string>(settings, "model", model.name, settings_file.string())).stem().string();
   const spec::Layout layout = spec::complete(layout_of(settings, settings_file.string()), 1);
   out.estimate = Estimator(model, out.cluster).estimate(layout, Detail::timeline);
   std::vector<double> seconds = step_seconds(run / "metrics.jsonl");

@@ -21,7 +21,7 @@ struct LoopOptions {
   AdamWOptions optimizer = {};
   Schedule schedule = {};
   std::int64_t evaluate_every = 100;
-  std::int64_t sample_every = 0;
+  std::int64_t sample_every = 200;
   std::int64_t checkpoint_every = 200;
   std::int64_t keep_checkpoints = 3;
   double max_seconds = 0;

@@ -116,7 +116,7 @@ TEST_F(LanguageTraining, SaysInOneSentenceWhatIsWrong) {
   fails({"lm", "train", "--output", folder_.path("x")}, 2, "give --model and --data, or --config, or --resume");
   fails({"lm", "train", "--resume", folder_.path("x")}, 1, "holds no run");
   fails(train("x", {"--learning-rat", "1"}), 2, "unknown option '--learning-rat'; did you mean '--learning-rate'?");
-  fails(train("x", {"--learning-rate", "-1"}), 2, "learning_rate must be greater than 0, is -1");
+  fails(train("x", {"--learning-rate", "-1"}), 2, "learning_rate must be greater than 0, got -1");
   fails(train("x", {"--schedule", "cosin"}), 2, "did you mean 'cosine'?");
   fails(train("x", {"--dtype", "float31"}), 1, "float31");
   fails(train("x", {"--tokenizer", folder_.path("none")}), 1, "none");
