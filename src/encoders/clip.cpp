@@ -74,7 +74,7 @@ at::Tensor ClipText::operator()(const at::Tensor& ids_BT) const {
   if (tokens > positions_) fail("{}: {} tokens, but the model has {} positions", folder_.where(), tokens, positions_);
   const at::Tensor ids = ids_BT.to(folder_.options().device());
   const std::string embeddings = "text_model.embeddings.";
-  at::Tensor x = at::embedding(folder_.take(embeddings + "token_embedding.weight", {vocabulary_, hidden_}), ids) +
+  at::Tensor x = folder_.look_up(embeddings + "token_embedding.weight", vocabulary_, hidden_, ids) +
                  folder_.take(embeddings + "position_embedding.weight", {positions_, hidden_}).narrow(0, 0, tokens);
   for (std::int64_t i = 0; i < layers_; ++i) {
     if (cancelled()) return {};

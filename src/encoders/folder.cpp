@@ -1,5 +1,8 @@
 #include "encoders/folder.h"
 
+#include <map>
+#include <span>
+
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -17,6 +20,13 @@ ConfigReader read_config(const fs::path& folder) {
   Json json = load_json(file);
   if (!json.is_object()) fail("{}: expected an object", file.string());
   return {std::move(json), file.string()};
+}
+
+/// The shape of ids with an axis more.
+std::vector<std::int64_t> shape_with(const at::Tensor& ids, std::int64_t width) {
+  std::vector<std::int64_t> shape = ids.sizes().vec();
+  shape.push_back(width);
+  return shape;
 }
 
 bool fits(const std::vector<std::int64_t>& has, const std::vector<std::int64_t>& wanted) {
@@ -78,16 +88,38 @@ at::Tensor Folder::take(const std::string& name, const std::vector<std::int64_t>
 }
 
 at::Tensor Folder::take(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType dtype) const {
-  const std::vector<std::int64_t> has = weights_->shape(name);
-  if (!fits(has, shape)) {
-    std::vector<std::string> wanted;
-    for (const std::int64_t size : shape) wanted.push_back(size < 0 ? "any" : std::to_string(size));
-    fail("{}: tensor '{}' has shape [{}], but config.json asks for [{}]", weights_->where(), name, fmt::join(has, ", "),
-         fmt::join(wanted, ", "));
-  }
-  const at::Tensor tensor = at::empty(has, options_.dtype(dtype));
+  check_shape(name, shape);
+  const at::Tensor tensor = at::empty(weights_->shape(name), options_.dtype(dtype));
   weights_->read(name, tensor);
   return tensor;
+}
+
+void Folder::check_shape(const std::string& name, const std::vector<std::int64_t>& shape) const {
+  const std::vector<std::int64_t> has = weights_->shape(name);
+  if (fits(has, shape)) return;
+  std::vector<std::string> wanted;
+  for (const std::int64_t size : shape) wanted.push_back(size < 0 ? "any" : std::to_string(size));
+  fail("{}: tensor '{}' has shape [{}], but config.json asks for [{}]", weights_->where(), name, fmt::join(has, ", "),
+       fmt::join(wanted, ", "));
+}
+
+at::Tensor Folder::look_up(const std::string& name, std::int64_t rows, std::int64_t width,
+                           const at::Tensor& ids) const {
+  check_shape(name, {rows, width});
+  const at::Tensor flat = ids.to(at::kCPU, at::kLong).flatten().contiguous();
+  const std::span all(flat.data_ptr<std::int64_t>(), static_cast<std::size_t>(flat.numel()));
+  std::map<std::int64_t, std::int64_t> place;
+  for (const std::int64_t id : all) {
+    if (id < 0 || id >= rows) {
+      fail("{}: token {} is beyond the vocabulary of {}; does the tokenizer belong to this encoder?", where_, id, rows);
+    }
+    place.emplace(id, static_cast<std::int64_t>(place.size()));
+  }
+  const at::Tensor table = at::empty({static_cast<std::int64_t>(place.size()), width}, options_.device(at::kCPU));
+  for (const auto& [id, row] : place) weights_->read_rows(name, id, 1, table.narrow(0, row, 1));
+  std::vector<std::int64_t> at_rows;
+  for (const std::int64_t id : all) at_rows.push_back(place[id]);
+  return at::embedding(table, at::tensor(at_rows)).to(options_.device()).reshape(shape_with(ids, width));
 }
 
 }  // namespace filigree::encoders

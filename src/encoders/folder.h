@@ -55,7 +55,13 @@ class Folder {
   /// The same in another type.
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType dtype) const;
 
+  /// The rows of a table (rows, width) for whole numbers of any shape, as at::embedding gives them. Only those that occur
+  /// are read. Error where one is beyond the table.
+  at::Tensor look_up(const std::string& name, std::int64_t rows, std::int64_t width, const at::Tensor& ids) const;
+
  private:
+  void check_shape(const std::string& name, const std::vector<std::int64_t>& shape) const;
+
   std::string where_;
   at::TensorOptions options_;
   ConfigReader config_;

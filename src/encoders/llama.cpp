@@ -112,7 +112,7 @@ at::Tensor LlamaEncoder::operator()(const at::Tensor& ids_BT, const at::Tensor& 
   const at::Tensor causal = at::ones({tokens, tokens}, at::kBool).tril();
   const Context context{{angle.cos().to(device, at::kFloat), angle.sin().to(device, at::kFloat)},
                         (causal & mask_BT.cpu().unsqueeze(1).unsqueeze(1)).to(device)};
-  at::Tensor x = at::embedding(folder_.take("model.embed_tokens.weight", {vocabulary_, hidden_}), ids_BT.to(device));
+  at::Tensor x = folder_.look_up("model.embed_tokens.weight", vocabulary_, hidden_, ids_BT);
   std::vector<at::Tensor> states;
   for (std::int64_t i = 0; i < layers_; ++i) {
     if (cancelled()) return {};

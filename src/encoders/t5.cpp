@@ -85,7 +85,7 @@ at::Tensor T5Encoder::block(const at::Tensor& x_BTD, const at::Tensor& bias_BHTT
 at::Tensor T5Encoder::operator()(const at::Tensor& ids_BT, const at::Tensor& mask_BT) const {
   const at::Device device = folder_.options().device();
   const std::string table = folder_.has("shared.weight") ? "shared.weight" : "encoder.embed_tokens.weight";
-  at::Tensor x = at::embedding(folder_.take(table, {vocabulary_, hidden_}), ids_BT.to(device));
+  at::Tensor x = folder_.look_up(table, vocabulary_, hidden_, ids_BT);
   const at::Tensor hidden_B11T = mask_BT.to(device).logical_not().unsqueeze(1).unsqueeze(1);
   const at::Tensor bias = bias_1HTT(ids_BT.size(1))
                               .expand({ids_BT.size(0), -1, -1, -1})

@@ -99,8 +99,9 @@ void check_tokens(const Size& size, const Resolved& r, std::int64_t pictures) {
   const std::int64_t room = most[0] * most[1] / (patch * patch) / (pairs ? 2 : 1);
   const std::int64_t pixels = static_cast<std::int64_t>(std::sqrt(static_cast<double>(room))) * m;
   const bool padded = *r.settings.padding == "reference" && (size.height != size.width || pictures > 1);
-  constexpr std::int64_t kMostTimes = 16;
-  if (tokens > room * (padded ? 1 : kMostTimes)) {
+  // 4096x4096 pixels, or four times the sides that the model was made for.
+  constexpr std::int64_t kMostTokens = 65536, kMostTimes = 16;
+  if (tokens > (padded ? room : std::max(kMostTokens, room * kMostTimes))) {
     fail("a picture of {}x{} pixels is too large for this model, which was made for as many as {}x{}{}", size.width,
          size.height, pixels, pixels, padded ? "; --padding none takes more" : "");
   }

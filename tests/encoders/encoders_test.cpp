@@ -167,6 +167,14 @@ TEST_F(Encoders, WrongLlamas) {
                "/no/such: is no folder; a text encoder is a folder with config.json and safetensors");
 }
 
+TEST_F(Encoders, TokensOfAnotherTokenizer) {
+  write(llama_config(), llama_weights());
+  const LlamaEncoder llama(folder_, at::kFloat);
+  EXPECT_ERROR(
+      llama(at::full({1, 2}, 11, at::kLong), at::ones({1, 2}, at::kBool)),
+      folder_.string() + ": token 11 is beyond the vocabulary of 11; does the tokenizer belong to this encoder?");
+}
+
 TEST_F(Encoders, MissingTensorsAreNamed) {
   tensor::NamedTensors weights = llama_weights();
   weights.pop_back();
