@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -43,27 +44,29 @@ class PostTraining : public testing::Test {
 
   static std::string input(const std::string& name) { return inputs_->path(name); }
 
-  static Words sft(Words more) {
-    Words words{"lm",   "sft",        "--model", input("model"), "--data", input("chats.jsonl"), "--chat-template",
-                "none", "--sequence", "32",      "--threads",    "1"};
-    words.insert(words.end(), more.begin(), more.end());
+  /// The words, and of the usual options those that are not among them.
+  static Words with_usual(Words words, const std::vector<std::pair<std::string, std::string>>& usual) {
+    for (const auto& [option, value] : usual) {
+      if (std::find(words.begin(), words.end(), option) != words.end()) continue;
+      words.insert(words.end(), {option, value});
+    }
     return words;
   }
+  static Words sft(Words more) {
+    more.insert(more.begin(), {"lm", "sft"});
+    return with_usual(more, {{"--model", input("model")},
+                             {"--data", input("chats.jsonl")},
+                             {"--chat-template", "none"},
+                             {"--sequence", "32"},
+                             {"--threads", "1"}});
+  }
   static Words grpo(Words more) {
-    Words words{"lm",
-                "grpo",
-                "--model",
-                input("model"),
-                "--data",
-                input("prompts.jsonl"),
-                "--chat-template",
-                "none",
-                "--answer-tokens",
-                "3",
-                "--threads",
-                "1"};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
+    more.insert(more.begin(), {"lm", "grpo"});
+    return with_usual(more, {{"--model", input("model")},
+                             {"--data", input("prompts.jsonl")},
+                             {"--chat-template", "none"},
+                             {"--answer-tokens", "3"},
+                             {"--threads", "1"}});
   }
   void expect_failure(const Words& words, int code, const std::string& message) const {
     test::expect_failure(folder_, words, code, message);
@@ -82,10 +85,9 @@ TEST_F(PostTraining, FineTunesThenReinforces) {
   EXPECT_EQ(first.code, 0) << first.err;
   EXPECT_THAT(first.out, testing::AllOf(HasSubstr("step 4, loss "), HasSubstr("eval_loss "), HasSubstr("live.html")));
   EXPECT_THAT(first.err, HasSubstr("20 conversations in "));
-  Words words = grpo({"--output", learned, "--reward", "command:while read -r line; do echo 1; done", "--steps", "2",
-                      "--group", "2", "--prompts", "2", "--json"});
-  words[3] = tuned;
-  const Json result = run_json(words);
+  const Json result =
+      run_json(grpo({"--model", tuned, "--output", learned, "--reward", "command:while read -r line; do echo 1; done",
+                     "--steps", "2", "--group", "2", "--prompts", "2", "--json"}));
   EXPECT_EQ(result["step"], 2);
   EXPECT_TRUE(fs::exists(fs::path(result["model"].get<std::string>()) / "tokenizer.json"));
   const Json again = run_json({"lm", "grpo", "--resume", learned, "--json"});
