@@ -85,30 +85,47 @@ void expect_list(const std::vector<float>& list, const std::vector<double>& expe
   for (std::size_t i = 0; i < list.size(); ++i) EXPECT_NEAR(static_cast<double>(list[i]), expected[i], tolerance) << i;
 }
 
+/// Full lists of the published schedules, to six digits.
 TEST(Scheduler, PublishedLists) {
-  const Variant& fast = find_variant("fast");
-  const Schedule lcm = make_scheduler({.name = "lcm", .steps = fast.steps, .shift = fast.shift})->schedule();
-  expect_list(lcm.sigma,
-              {1, .976817, .951380, .923343, .892285, .857692, .818923, .775174, .725417, .668327, .602151, .524533,
-               .432225, .320621, .182965, .008929, 0},
-              1e-6);
-  EXPECT_EQ(lcm.timestep[1], lcm.sigma[1] * 1000);
-  const Variant& dev = find_variant("dev");
-  const Schedule flash = make_scheduler({.name = "flash", .steps = dev.steps, .shift = dev.shift})->schedule();
-  EXPECT_NEAR(static_cast<double>(flash.sigma[27]), .034783, 1e-6);
-  EXPECT_NEAR(static_cast<double>(flash.sigma[14]), .849419, 1e-6);
-  const Schedule full =
-      make_scheduler({.name = "flow-unipc", .steps = 50, .shift = 3, .second_shift = std::exp(1.15)})->schedule();
-  EXPECT_NEAR(static_cast<double>(full.sigma[0]), .999894, 1e-6);
-  EXPECT_NEAR(static_cast<double>(full.sigma[30]), .677865, 1e-6);
-  EXPECT_NEAR(static_cast<double>(full.sigma[49]), .060531, 1e-6);
-  EXPECT_EQ(full.timestep[30], 677);
-  EXPECT_EQ(full.timestep[0], 999);
-  const Schedule unipc = make_scheduler({.name = "unipc", .steps = 50, .shift = 3})->schedule();
-  EXPECT_NEAR(static_cast<double>(unipc.sigma[1]), .993250, 1e-6);
-  EXPECT_NEAR(static_cast<double>(unipc.sigma[49]), .060405, 1e-6);
-  EXPECT_EQ(unipc.timestep[0], 999);
-  EXPECT_EQ(unipc.timestep[2], 986);
+  constexpr double kDigits = 1e-6;
+  const Variant &full = find_variant("full"), &dev = find_variant("dev"), &fast = find_variant("fast");
+  const Schedule original = make_scheduler({"flow-unipc", full.steps, full.shift, std::exp(1.15)})->schedule();
+  expect_list(original.sigma,
+              {.999894, .993473, .986871, .980082, .973095, .965904, .958499, .950870, .943007, .934899, .926534,
+               .917900, .908984, .899771, .890247, .880396, .870200, .859641, .848700, .837354, .825582, .813358,
+               .800657, .787449, .773704, .759389, .744467, .728898, .712640, .695646, .677865, .659241, .639712,
+               .619211, .597663, .574986, .551090, .525872, .499220, .471009, .441097, .409326, .375516, .339465,
+               .300943, .259687, .215395, .167718, .116253, .060531, 0},
+              kDigits);
+  expect_list(original.timestep, {999, 993, 986, 980, 973, 965, 958, 950, 943, 934, 926, 917, 908, 899, 890, 880, 870,
+                                  859, 848, 837, 825, 813, 800, 787, 773, 759, 744, 728, 712, 695, 677, 659, 639, 619,
+                                  597, 574, 551, 525, 499, 471, 441, 409, 375, 339, 300, 259, 215, 167, 116, 60},
+              0);
+  const Schedule unipc = make_scheduler({"unipc", full.steps, full.shift, 0})->schedule();
+  expect_list(unipc.sigma,
+              {.999999, .993250, .986315, .979188, .971861, .964324, .956569, .948586, .940365, .931896, .923166,
+               .914163, .904875, .895288, .885387, .875156, .864579, .853638, .842313, .830584, .818430, .805826,
+               .792746, .779165, .765052, .750375, .735100, .719189, .702603, .685296, .667222, .648327, .628555,
+               .607844, .586124, .563320, .539348, .514118, .487526, .459461, .429795, .398387, .365081, .329698,
+               .292037, .251872, .208944, .162959, .113576, .060405, 0},
+              kDigits);
+  expect_list(unipc.timestep, {999, 993, 986, 979, 971, 964, 956, 948, 940, 931, 923, 914, 904, 895, 885, 875, 864,
+                               853, 842, 830, 818, 805, 792, 779, 765, 750, 735, 719, 702, 685, 667, 648, 628, 607,
+                               586, 563, 539, 514, 487, 459, 429, 398, 365, 329, 292, 251, 208, 162, 113, 60},
+              0);
+  for (const std::string name : {"lcm", "flash"}) {
+    const Schedule first = make_scheduler({name, dev.steps, dev.shift, 0})->schedule();
+    expect_list(first.sigma, {1,       .993670, .986926, .979726, .972023, .963761, .954878, .945301, .934945, .923711,
+                              .911483, .898123, .883465, .867310, .849419, .829493, .807166, .781976, .753333, .720477,
+                              .682403, .637762, .584694, .520563, .441509, .341637, .211475, .034783, 0},
+                kDigits);
+    const Schedule second = make_scheduler({name, fast.steps, fast.shift, 0})->schedule();
+    expect_list(second.sigma,
+                {1, .976817, .951380, .923343, .892285, .857692, .818923, .775174, .725417, .668327, .602151, .524533,
+                 .432225, .320621, .182965, .008929, 0},
+                kDigits);
+    EXPECT_EQ(second.timestep[1], second.sigma[1] * 1000);
+  }
 }
 
 TEST(Scheduler, OneStepWorks) {
