@@ -44,7 +44,7 @@ at::Tensor to_mask(const Picture& picture) {
 
 at::Tensor resize(const at::Tensor& image_BCHW, std::int64_t height, std::int64_t width) {
   if (image_BCHW.size(2) == height && image_BCHW.size(3) == width) return image_BCHW;
-  return at::_upsample_bicubic2d_aa(image_BCHW, {height, width}, false, c10::nullopt, c10::nullopt).clamp(0, 1);
+  return at::_upsample_bicubic2d_aa(image_BCHW, {height, width}, false).clamp(0, 1);
 }
 
 at::Tensor resize_and_crop(const at::Tensor& image_BCHW, std::int64_t height, std::int64_t width) {

@@ -16,8 +16,7 @@ LatentPreview::LatentPreview(const Autoencoder& autoencoder) : reduction_(autoen
   const at::Tensor coarse = at::randn({kPictures, 3, 3, 3}, at::detail::createCPUGenerator(1));
   const at::Tensor contrast = at::linspace(0.1, 1.5, kPictures).reshape({-1, 1, 1, 1});
   const at::Tensor level = at::randn({kPictures, 3, 1, 1}, at::detail::createCPUGenerator(2)) * 0.5;
-  const at::Tensor images =
-      at::upsample_bicubic2d(coarse * contrast + level, {side, side}, true, c10::nullopt, c10::nullopt).clamp(-1, 1);
+  const at::Tensor images = at::upsample_bicubic2d(coarse * contrast + level, {side, side}, true).clamp(-1, 1);
   const at::Tensor given = images.to(autoencoder.device(), autoencoder.dtype());
   const auto rows = [](const at::Tensor& x) { return x.to(at::kCPU, at::kDouble).permute({0, 2, 3, 1}).flatten(0, 2); };
   const at::Tensor latents_NC = rows(autoencoder.to_model(autoencoder.encode(given).mean_BCHW));
