@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <optional>
 
@@ -8,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "image/autoencoder.h"
 #include "image/dit.h"
 #include "support/paths.h"
 #include "tensor/device.h"
@@ -93,6 +96,33 @@ TEST_F(DitReference, SavingsOnAndOff) {
     dit.options.skip_discarded = false;
     EXPECT_LE(relative(run(dit, size), on), kSameNumbers) << size;
   }
+}
+
+TEST_F(DitReference, SavingsGiveTheSamePictureInLessTime) {
+  const c10::NoGradGuard no_grad;
+  Dit dit = load();
+  const Autoencoder autoencoder = load_autoencoder((folder_ / "model/vae").string());
+  const at::Tensor timesteps = reference("euler.timesteps"), sigmas = reference("euler.sigmas");
+  const auto picture = [&](bool savings) {
+    dit.options.skip_discarded = savings;
+    Prepared prepared;
+    if (savings) prepared = dit.prepare(texts(), timesteps);
+    at::Tensor x = reference("transformer.square.latents");
+    for (std::int64_t i = 0; i < timesteps.numel(); ++i) {
+      const at::Tensor out = savings ? dit(x, prepared, i) : dit(x, timesteps[i].expand({x.size(0)}), texts());
+      x = x - (sigmas[i + 1] - sigmas[i]) * out;
+    }
+    return autoencoder.decode(autoencoder.from_model(x));
+  };
+  picture(true);  // warm
+  const auto begin = std::chrono::steady_clock::now();
+  const at::Tensor on = picture(true);
+  const auto middle = std::chrono::steady_clock::now();
+  const at::Tensor off = picture(false);
+  const auto end = std::chrono::steady_clock::now();
+  EXPECT_LE((on - off).abs().max().item<double>(), 1e-3);
+  const std::chrono::duration<double> with = middle - begin, without = end - middle;
+  std::cout << "with the savings " << with.count() << " s, without " << without.count() << " s\n";
 }
 
 TEST_F(DitReference, PreparedStepsAreThoseComputedOneByOne) {

@@ -132,5 +132,22 @@ TEST_F(LoadDit, WhatDoesNotFitIsOneSentence) {
                folder.string() + ": has no config.json; a transformer's folder holds config.json and safetensors");
 }
 
+TEST_F(LoadDit, MoreThanTheMachineHasIsRefused) {
+  tensor::save(file("a.safetensors"), test::named_tensors(dit_));
+  // Weights of 2 PB, as the config says.
+  spec::Dit huge = test::small_dit_config();
+  huge.attention_head_dim = 1 << 20;
+  huge.axes_dims_rope = {1 << 20, 0, 0};
+  write_file(folder / "config.json", to_text(to_json(huge)));
+  try {
+    load_dit(file("a.safetensors"));
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_TRUE(message.starts_with(file("a.safetensors") + ": its weights take ")) << message;
+    EXPECT_TRUE(message.ends_with(" of memory; bring them from the file when they are needed (--stream)")) << message;
+  }
+}
+
 }  // namespace
 }  // namespace filigree::image
