@@ -182,8 +182,9 @@ train::LoopResult run_sft(const fs::path& folder, ProgressSink* progress) {
   if (opened.has_evaluation()) {
     evaluation.emplace(read_chat(opened.path(kEvaluation), opened.format, config.sequence, vocabulary));
   }
-  SftTask task(model, data, evaluation ? &*evaluation : nullptr, config.batch,
-               static_cast<std::uint64_t>(config.common.seed), config.post);
+  const SftData parts{data, evaluation ? &*evaluation : nullptr, config.batch,
+                      static_cast<std::uint64_t>(config.common.seed)};
+  SftTask task(model, parts, config.post);
   task.device_flops = tensor::matmul_rate(model.device(), model.dtype());
   save_tokenizer_beside(task, opened);
   const Dialogue shown = read_dialogues(opened.path(opened.has_evaluation() ? kEvaluation : kData)).front();

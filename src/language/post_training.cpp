@@ -121,13 +121,12 @@ std::int64_t Shuffled::operator()(std::int64_t number) const {
   return order_[static_cast<std::size_t>(number % count_)];
 }
 
-SftTask::SftTask(Model& model, const ChatData& training, const ChatData* evaluation, std::int64_t rows,
-                 std::uint64_t seed, const PostOptions& options)
+SftTask::SftTask(Model& model, const SftData& data, const PostOptions& options)
     : PostTask(model, options),
-      training_(training),
-      evaluation_(evaluation),
-      rows_(rows),
-      order_(training.num_rows(), seed) {}
+      training_(data.training),
+      evaluation_(data.evaluation),
+      rows_(data.rows),
+      order_(data.training.num_rows(), data.seed) {}
 
 std::vector<std::int64_t> SftTask::rows_of(std::int64_t batch) const {
   std::vector<std::int64_t> rows;

@@ -88,13 +88,19 @@ class Shuffled {
   mutable std::vector<std::int64_t> order_;
 };
 
+/// What fine-tuning learns from; it outlives the task.
+struct SftData {
+  const ChatData& training;
+  const ChatData* evaluation = nullptr;  ///< may be null
+  std::int64_t rows = 8;                 ///< of a batch
+  std::uint64_t seed = 0;
+};
+
 /// Supervised fine-tuning: next-token loss of what the assistant says. Over the micro-batches of a step each token that is
 /// learned counts the same.
 class SftTask : public PostTask {
  public:
-  /// Keeps references to the data, of which `evaluation` may be null. `rows`: of a batch.
-  SftTask(Model& model, const ChatData& training, const ChatData* evaluation, std::int64_t rows, std::uint64_t seed,
-          const PostOptions& options);
+  SftTask(Model& model, const SftData& data, const PostOptions& options);
 
   std::function<std::string()> sampler;
 

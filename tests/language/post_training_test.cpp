@@ -117,7 +117,7 @@ TEST_F(PostTraining, PackedLossIsThatOfTheConversationsAlone) {
   const std::vector<Dialogue> dialogues = read_dialogues(chats());
   const ChatData packed(none, dialogues, 14, 50);
   ASSERT_EQ(packed.num_rows(), 1);
-  SftTask task(model, packed, &packed, 1, 0, {.mtp_weight = 0.3, .balance_weight = 0});
+  SftTask task(model, {packed, &packed, 1, 0}, {.mtp_weight = 0.3, .balance_weight = 0});
   for (const train::Trained& one : task.trained()) one.tensor->requires_grad_(true);
   task.accumulate(0, 0, 1);
   const Json line = task.step_metrics();
@@ -158,7 +158,7 @@ TEST_F(PostTraining, EachLearnedTokenCountsTheSameInMicroBatches) {
   const ChatData data(format(), read_dialogues(chats()), 6, 50);
   ASSERT_EQ(data.num_rows(), 3);
   const auto gradient = [&](std::int64_t rows, std::int64_t micros) {
-    SftTask task(model, data, nullptr, rows, 0, {.mtp_weight = 0, .balance_weight = 0});
+    SftTask task(model, {data, nullptr, rows, 0}, {.mtp_weight = 0, .balance_weight = 0});
     const std::vector<train::Trained> all = task.trained();
     for (const train::Trained& one : all) {
       one.tensor->requires_grad_(true);
@@ -177,7 +177,7 @@ TEST_F(PostTraining, EachLearnedTokenCountsTheSameInMicroBatches) {
 TEST_F(PostTraining, NamesWhatIsNotFinite) {
   Model model = small();
   const ChatData data(format(), read_dialogues(chats()), 12, 50);
-  SftTask task(model, data, nullptr, 1, 0, {});
+  SftTask task(model, {data, nullptr, 1, 0}, {});
   EXPECT_EQ(task.first_not_finite(0, 2), "");
   {
     const c10::NoGradGuard no_grad;
@@ -189,7 +189,7 @@ TEST_F(PostTraining, NamesWhatIsNotFinite) {
 TEST_F(PostTraining, PaddingIsNoLoad) {
   Model model = small();
   const ChatData data(format(), read_dialogues(chats()), 40, 50);
-  SftTask task(model, data, nullptr, 1, 0, {.mtp_weight = 0});
+  SftTask task(model, {data, nullptr, 1, 0}, {.mtp_weight = 0});
   for (const train::Trained& one : task.trained()) one.tensor->requires_grad_(true);
   task.accumulate(0, 0, 1);
   const Json line = task.step_metrics();
