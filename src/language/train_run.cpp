@@ -126,12 +126,12 @@ Json model_json(const TrainConfig& config, std::int64_t vocabulary) {
   const bool goes_on = is_model_folder(config.model);
   const fs::path path = goes_on ? fs::path(config.model) / "config.json" : find_recipe("models", config.model);
   Json json = load_json(path);
+  config_from_json(json, path.string());  // refuses what cannot be run, before anything is changed
   for (const auto& [key, word] : config.shape) {
     if (goes_on) fail("shape: the sizes of a model that is there cannot be changed; begin with a recipe");
     change_field(json, key, word, path.string());
   }
   if (!goes_on) {
-    if (!json.contains("vocab_size")) fail("{}: is not the config.json of a model that can be run", path.string());
     json["vocab_size"] = vocabulary;
   } else if (json["vocab_size"].get<std::int64_t>() < vocabulary) {
     fail("the tokenizer has {} tokens, the model {} only has {}; take the model's own tokenizer", vocabulary,

@@ -16,6 +16,10 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
+std::string number_text(double value) {
+  return std::isnan(value) ? std::string("not a number") : std::isinf(value) ? "infinite" : fmt::format("{}", value);
+}
+
 class Loop {
  public:
   Loop(Task& task, const RunFolder& run, const LoopOptions& options, ProgressSink* sink)
@@ -87,8 +91,8 @@ class Loop {
 
   /// Says what is not finite: a parameter, else the first result of the forward pass, else a gradient.
   [[noreturn]] void refuse(double norm) {
-    const std::string what = std::isfinite(loss_) ? fmt::format("the norm of the gradients is {}", norm)
-                                                  : fmt::format("the loss is {}", loss_);
+    const std::string what = std::isfinite(loss_) ? fmt::format("the norm of the gradients is {}", number_text(norm))
+                                                  : fmt::format("the loss is {}", number_text(loss_));
     std::string first;
     if (const auto name = optimizer_.first_bad_value()) first = "the parameter " + *name;
     if (first.empty()) first = task_.first_not_finite(step_, options_.micro_batches);

@@ -83,6 +83,13 @@ TEST_F(LanguageTraining, ARunIsRepeatedFromItsSettings) {
   EXPECT_EQ(losses("one"), losses("two"));
 }
 
+TEST_F(LanguageTraining, StopsWhereTheLossIsNotANumber) {
+  const Ran ran = run(train("run", {"--learning-rate", "1e9", "--clip-norm", "0", "--steps", "30"}));
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("the first tensor that is not finite is "));
+  EXPECT_THAT(ran.err, HasSubstr("there is no checkpoint yet; try a lower learning rate"));
+}
+
 TEST(LanguageDemo, LeavesItsPartOfThePage) {
   if (!fs::is_directory("/usr/share/common-licenses")) GTEST_SKIP() << "the texts of Debian's base-files are not here";
   const Folder folder;
@@ -120,6 +127,8 @@ TEST_F(LanguageTraining, SaysInOneSentenceWhatIsWrong) {
   fails(train("x", {"--schedule", "cosin"}), 2, "did you mean 'cosine'?");
   fails(train("x", {"--dtype", "float31"}), 1, "float31");
   fails(train("x", {"--tokenizer", folder_.path("none")}), 1, "none");
+  fails({"lm", "train", "--model", "gpt3-175b", "--data", text_, "--output", folder_.path("x")}, 1,
+        "models of type 'gpt2' cannot be run");
   fails({"plan", "compare", folder_.path("x")}, 1, "holds no run");
 }
 

@@ -134,7 +134,7 @@ TEST_F(LoopTest, StopsWhereTheLossIsNotFinite) {
   LineTask task;
   task.break_at = 6;
   EXPECT_ERROR(run_loop(task, run, options_),
-               "step 7: the loss is inf; the first tensor that is not finite is the gradient of slope; " +
+               "step 7: the loss is infinite; the first tensor that is not finite is the gradient of slope; " +
                    run.checkpoint(5).string() + " is kept; try a lower learning rate or a longer warm-up");
   EXPECT_EQ(run.latest(), 5);
 }
