@@ -74,12 +74,13 @@ void unpack_q6_k(const char* block, float* out) {
   const auto* b = reinterpret_cast<const unsigned char*>(block);
   const auto* scale = reinterpret_cast<const signed char*>(block + 192);
   const float d = half_at(block + 208);
-  for (int half = 0; half < 2; ++half) {
+  for (std::int64_t half = 0; half < 2; ++half) {
     const unsigned char *low = b + 64 * half, *top = b + 128 + 32 * half;
-    for (int k = 0; k < 4; ++k) {
+    for (std::int64_t k = 0; k < 4; ++k) {
       for (std::int64_t i = 0; i < kSmall; ++i) {
+        const std::int64_t scale_at = 8 * half + 2 * k + i / 16;
         const int q = (low[i + kSmall * (k % 2)] >> (4 * (k / 2)) & 15) | (top[i] >> (2 * k) & 3) << 4;
-        const float s = d * static_cast<float>(scale[8 * half + 2 * k + i / 16]);
+        const float s = d * static_cast<float>(scale[scale_at]);
         out[128 * half + kSmall * k + i] = s * static_cast<float>(q - 32);
       }
     }

@@ -89,14 +89,10 @@ float packed_number(Packing packing, const char* bytes, const std::uint16_t* sca
                     std::int64_t place) {
   const std::int64_t group = place / kPackGroup, begin = group * kPackGroup, inside = place - begin;
   const std::int64_t half = std::min(kPackGroup, numbers - begin) / 2;
-  int q = 0;
-  if (packing == Packing::q8) {
-    q = static_cast<signed char>(bytes[place]);
-  } else {
-    const int byte = static_cast<unsigned char>(bytes[begin / 2 + inside % half]);
-    q = (inside < half ? byte & 15 : byte >> 4) - 8;
-  }
-  return half_value(scales[group]) * static_cast<float>(q);
+  const float scale = half_value(scales[group]);
+  if (packing == Packing::q8) return scale * static_cast<float>(std::bit_cast<std::int8_t>(bytes[place]));
+  const int byte = static_cast<unsigned char>(bytes[begin / 2 + inside % half]);
+  return scale * static_cast<float>((inside < half ? byte & 15 : byte >> 4) - 8);
 }
 
 }  // namespace filigree::tensor
