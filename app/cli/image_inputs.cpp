@@ -152,7 +152,9 @@ void run_image(const ImageInputs& inputs, const std::string& task) {
     fmt::print(stderr, "{}\n", image::plan_run(resolved, inputs.images, options).table().text());
   }
   TerminalProgress progress(stderr);
-  image::RunHooks hooks{&progress, {}};
+  const auto show = [](const std::string& note) { fmt::print(stderr, "note: {}\n", note); };
+  for (const std::string& note : resolved.notes) show(note);
+  image::RunHooks hooks{&progress, {}, show};
   bool previewed = false;
   if (!inputs.preview.empty()) {
     hooks.preview = [&](const Picture& picture) {
@@ -162,7 +164,6 @@ void run_image(const ImageInputs& inputs, const std::string& task) {
   }
   const auto begin = std::chrono::steady_clock::now();
   const image::Made made = image::make_pictures(resolved, inputs.images, options, hooks);
-  for (const std::string& note : made.notes) fmt::print(stderr, "note: {}\n", note);
   if (!made.complete) {
     fmt::print(stderr, "stopped before the picture was done{}\n",
                previewed ? "; the last preview is " + inputs.preview : std::string());

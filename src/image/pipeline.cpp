@@ -139,7 +139,10 @@ void Job::encode(Made& made) {
   settings.sizes = {dit.caption_channels.at(0), dit.caption_channels.at(1), dit.text_emb_dim,
                     *std::max_element(dit.llama_layers.begin(), dit.llama_layers.end()) + 1};
   const EncodedPrompts encoded = encode_prompts({*p_.model, *p_.llama}, prompts, settings, hooks_.progress);
-  made.notes.insert(made.notes.end(), encoded.warnings.begin(), encoded.warnings.end());
+  for (const std::string& warning : encoded.warnings) {
+    made.notes.push_back(warning);
+    if (hooks_.note) hooks_.note(warning);
+  }
   if (cancelled()) return;
   target_ = slice(encoded.conditioning, 0, 1);
   positive_ = slice(encoded.conditioning, refined ? 1 : 0, 1);

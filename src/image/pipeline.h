@@ -41,12 +41,14 @@ struct RunHooks {
   ProgressSink* progress = nullptr;
   /// Gets what the latents show after each step, roughly.
   std::function<void(const Picture&)> preview = {};
+  /// Gets what comes to light on the way, at once: words that were cut off.
+  std::function<void(const std::string&)> note = {};
 };
 
 struct Made {
-  std::vector<Picture> pictures;  ///< each with its own settings as texts
-  std::vector<std::string> notes;
-  bool complete = true;  ///< false where the work was cancelled: there are no pictures then
+  std::vector<Picture> pictures;   ///< each with its own settings as texts
+  std::vector<std::string> notes;  ///< those of the settings, and those that came on the way
+  bool complete = true;            ///< false where the work was cancelled: there are no pictures then
 };
 
 /// Makes so many pictures in one batch; picture k has the seed of the settings plus k, as if it had been made alone.

@@ -59,6 +59,17 @@ TEST_F(Image, GenerateInfoAndRepeat) {
   EXPECT_EQ(read_picture(a).pixels, read_picture(b).pixels);
 }
 
+TEST_F(Image, LostWordsAreShown) {
+  std::string prompt = "a fox";
+  for (int i = 0; i < 20; ++i) prompt += ", a fox";
+  Words words = generate({"-o", folder_.path("a.png"), "--max-tokens", "16"});
+  std::replace(words.begin(), words.end(), std::string("a fox"), prompt + ", and a house");
+  const Ran ran = run(words);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("note: Llama reads 16 tokens of a prompt; it does not see the end: \""));
+  EXPECT_THAT(ran.err, HasSubstr("a house\""));
+}
+
 TEST_F(Image, SeveralAsJson) {
   const Json json = run_json(generate({"--images", "2", "-o", folder_.path("x.png"), "--json"}));
   ASSERT_EQ(json["files"].size(), 2U);
@@ -99,13 +110,17 @@ TEST_F(Image, Edit) {
                  "was made by 'image edit', so that 'image generate' cannot repeat it");
 }
 
+/// Stopped by a signal as soon as there is a preview.
 TEST_F(Image, StoppingKeepsThePreview) {
   const std::string step = folder_.path("step.png");
-  Words words{"--preserve-status", "-s", "INT", "8", program()};
-  for (const std::string& word : generate({"--size", "96x96", "--preview", step, "-o", folder_.path("a.png")}))
-    words.push_back(word);
-  std::replace(words.begin(), words.end(), std::string("2"), std::string("1000"));
-  const Ran ran = run_other("timeout", words);
+  Words words{"-c",
+              R"(preview=$1; shift; "$@" & i=0
+                 while [ ! -s "$preview" ] && [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done; kill -TERM $!; wait $!)",
+              "sh", step, program()};
+  for (const std::string& word : generate({"--size", "96x96", "--preview", step, "-o", folder_.path("a.png")})) {
+    words.push_back(word == "2" ? "300" : word);  // steps
+  }
+  const Ran ran = run_other("sh", words);
   EXPECT_EQ(ran.code, 130) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("stopped before the picture was done; the last preview is " + step));
   EXPECT_EQ(read_picture(step).width, 96);

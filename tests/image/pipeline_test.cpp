@@ -200,7 +200,11 @@ TEST_F(Pipeline, LongPromptsAreCutWithTheLostWords) {
   wanted_.steps = 1;
   wanted_.max_tokens = 8;
   wanted_.prompt = "a fox in the snow at dawn, and far behind it the mountains";
-  const Made made = make(wanted_);
+  std::vector<std::string> told;
+  RunHooks hooks;
+  hooks.note = [&](const std::string& note) { told.push_back(note); };
+  const Made made = make(wanted_, 1, hooks);
+  EXPECT_EQ(made.notes, told);
   bool llama = false;
   for (const std::string& note : made.notes) {
     if (note.find("Llama reads 8 tokens of a prompt; it does not see the end: \"") == 0) {
