@@ -13,7 +13,7 @@ namespace filigree::tensor {
 /// "cpu", "cuda", "cuda:0", …: what there is on this machine.
 std::vector<std::string> device_names();
 
-/// A device from its name; "cuda" is the first one. Error, with those that there are, where this machine has none such.
+/// A device from its name; "cuda" is the first one. On a GPU float32 is computed in float32 from then on, not in TF32. Error, with those that there are, where this machine has none such.
 at::Device parse_device(const std::string& name);
 
 /// A floating-point type: "float32", "bfloat16", "float16" or "float64". Error, with these, for any other name.

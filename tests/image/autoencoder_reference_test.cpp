@@ -85,10 +85,11 @@ TEST_F(AutoencoderReference, TilesAreNearTheWhole) {
 TEST_F(AutoencoderReference, OnAGpu) {
   if (!has_gpu()) GTEST_SKIP() << "no GPU here";
   const c10::NoGradGuard no_grad;
-  const Autoencoder exact = load(at::TensorOptions().device(at::kCUDA));
+  const at::Device gpu = tensor::parse_device("cuda");
+  const Autoencoder exact = load(at::TensorOptions().device(gpu));
   EXPECT_LE(furthest(exact.encode(reference("vae.image")).mean_BCHW.cpu(), reference("vae.mean")), kOutputs);
   EXPECT_LE(furthest(exact.decode(reference("vae.mean")).cpu(), reference("vae.decoded")), kOutputs);
-  const Autoencoder half = load(at::TensorOptions().device(at::kCUDA).dtype(at::kBFloat16));
+  const Autoencoder half = load(at::TensorOptions().device(gpu).dtype(at::kBFloat16));
   EXPECT_LE(relative(half.encode(reference("vae.image")).mean_BCHW.cpu().to(at::kFloat), reference("vae.mean")),
             kHalfPrecision);
   EXPECT_LE(relative(half.decode(reference("vae.mean")).cpu().to(at::kFloat), reference("vae.decoded")),
