@@ -31,6 +31,27 @@ at::Tensor llama3_kept(const at::Tensor& frequency, const RotaryScaling& s) {
   return ((turns - s.low) / (s.high - s.low)).clamp(0, 1);
 }
 
+/// Whether each pair begins at an even place of the memory, as complex numbers do.
+bool pairs_are_aligned(const at::Tensor& x) {
+  bool even = x.storage_offset() % 2 == 0;
+  for (std::int64_t axis = 0; axis + 1 < x.dim(); ++axis) even = even && x.stride(axis) % 2 == 0;
+  return even;
+}
+
+at::Tensor rotate_plain(const at::Tensor& x_BHTR, const Angles& angles, RotaryPairs pairs) {
+  const at::Tensor x = x_BHTR.to(at::kFloat);
+  const std::int64_t half = x.size(-1) / 2;
+  if (pairs == RotaryPairs::halves) {
+    const at::Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
+    return at::cat({a * angles.cos - b * angles.sin, b * angles.cos + a * angles.sin}, -1).to(x_BHTR.scalar_type());
+  }
+  const at::Tensor split = x.unflatten(-1, {half, 2});
+  const at::Tensor a = split.select(-1, 0), b = split.select(-1, 1);
+  return at::stack({a * angles.cos - b * angles.sin, b * angles.cos + a * angles.sin}, -1)
+      .flatten(-2)
+      .to(x_BHTR.scalar_type());
+}
+
 }  // namespace
 
 at::Tensor rotary_frequencies(std::int64_t rotary_size, double base, const RotaryScaling& scaling, at::Device device) {
@@ -56,17 +77,14 @@ Angles rotary_angles(const at::Tensor& positions_BT, std::int64_t rotary_size, d
 }
 
 at::Tensor rotate(const at::Tensor& x_BHTR, const Angles& angles, RotaryPairs pairs) {
-  const at::Tensor x = x_BHTR.to(at::kFloat);
-  const std::int64_t half = x.size(-1) / 2;
-  if (pairs == RotaryPairs::halves) {
-    const at::Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
-    return at::cat({a * angles.cos - b * angles.sin, b * angles.cos + a * angles.sin}, -1).to(x_BHTR.scalar_type());
-  }
-  const at::Tensor split = x.unflatten(-1, {half, 2});
-  const at::Tensor a = split.select(-1, 0), b = split.select(-1, 1);
-  return at::stack({a * angles.cos - b * angles.sin, b * angles.cos + a * angles.sin}, -1)
-      .flatten(-2)
-      .to(x_BHTR.scalar_type());
+  // Neighbours are complex numbers, turned by one product; on a GPU that is a third of the passes over the
+  // memory. The CPU takes the plain twin, which the GPU is held against.
+  const bool complex = pairs == RotaryPairs::neighbours && x_BHTR.is_cuda() && x_BHTR.stride(-1) == 1;
+  if (!complex) return rotate_plain(x_BHTR, angles, pairs);
+  at::Tensor x = x_BHTR.to(at::kFloat);
+  if (!pairs_are_aligned(x)) x = x.contiguous();
+  const at::Tensor z = at::view_as_complex(x.unflatten(-1, {x.size(-1) / 2, 2}));
+  return at::view_as_real(z * at::complex(angles.cos, angles.sin)).flatten(-2).to(x_BHTR.scalar_type());
 }
 
 }  // namespace filigree::nn

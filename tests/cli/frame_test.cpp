@@ -87,9 +87,11 @@ struct Wrong {
 TEST(Frame, WrongUsageIsOneSentenceAndExitCodeTwo) {
   const std::vector<Wrong> cases{
       {{},
-       "filigree: a command is missing (plan, dynamics, demo, lm, bench, version, completion); see filigree --help"},
+       "filigree: a command is missing (plan, dynamics, demo, lm, image, bench, version, completion); see filigree "
+       "--help"},
       {{"pln"},
-       "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, dynamics, demo, lm, bench, version, "
+       "filigree: unknown command 'pln'; did you mean 'plan'? (commands: plan, dynamics, demo, lm, image, bench, "
+       "version, "
        "completion)"},
       {{"plan", "estimat"},
        "filigree: plan: unknown command 'estimat'; did you mean 'estimate'? (commands: estimate, "},

@@ -1,7 +1,12 @@
 #include "nn/rotary.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+
+#include "tensor/device.h"
 
 namespace filigree::nn {
 namespace {
@@ -30,6 +35,30 @@ TEST(Rotary, FirstPairTurnsByOneRadianAPosition) {
   const at::Tensor halves = rotate(x, angles, RotaryPairs::halves).flatten();  // pairs (1, 1) and (0, 0)
   EXPECT_NEAR(halves[0].item<double>(), std::cos(2.0) - std::sin(2.0), 1e-6);
   EXPECT_NEAR(halves[3].item<double>(), 0, 1e-6);
+}
+
+TEST_P(Pairs, AGpuTurnsAsTheCpuDoes) {
+  const std::vector<std::string> devices = tensor::device_names();
+  if (std::find(devices.begin(), devices.end(), "cuda:0") == devices.end()) GTEST_SKIP() << "no GPU here";
+  at::manual_seed(2);
+  const Angles angles = rotary_angles(at::arange(7).unsqueeze(0), 16, 10000);
+  const Angles there{angles.cos.cuda(), angles.sin.cuda()};
+  // As attention has it: heads stand behind tokens in memory, and a part of each head turns.
+  const at::Tensor all = at::randn({2, 7, 3, 24});
+  const at::Tensor weight = at::randn({2, 3, 7, 16});
+  const auto run = [&](at::Tensor x, const Angles& turn) {
+    x.requires_grad_(true);
+    const at::Tensor y = rotate(x.transpose(1, 2).narrow(-1, 8, 16), turn, GetParam());
+    (y * weight.to(x.device())).sum().backward();
+    return std::pair(y.detach().cpu(), x.grad().cpu());
+  };
+  const auto [y, grad] = run(all.clone(), angles);
+  const auto [y_gpu, grad_gpu] = run(all.cuda(), there);
+  EXPECT_LE((y - y_gpu).abs().max().item<double>(), 1e-5);
+  EXPECT_LE((grad - grad_gpu).abs().max().item<double>(), 1e-5);
+  const at::Tensor half = rotate(all.cuda().to(at::kBFloat16).transpose(1, 2).narrow(-1, 8, 16), there, GetParam());
+  EXPECT_EQ(half.scalar_type(), at::kBFloat16);
+  EXPECT_LE((y - half.cpu().to(at::kFloat)).abs().max().item<double>(), 0.05);
 }
 
 }  // namespace
