@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "base/text.h"
+#include "device_timing.h"
 #include "image/dit.h"
 #include "image/memory_plan.h"
 #include "peak_memory.h"
@@ -55,8 +56,6 @@ Setting read_setting(int argc, char** argv) {
   return setting;
 }
 
-void wait(at::Device device) { at::zeros({1}, at::TensorOptions().device(device)).item<float>(); }
-
 double once(at::Device device, const std::function<void()>& run) {
   wait(device);
   const auto begin = Clock::now();
@@ -87,14 +86,7 @@ std::vector<double> medians(const Setting& setting, const std::vector<std::funct
 /// Operations per second of one matrix product.
 double matrix_rate(const Setting& setting) {
   const at::TensorOptions options = at::TensorOptions().device(setting.device).dtype(setting.dtype);
-  const at::Tensor a = at::randn({setting.matrix, setting.matrix}, options), b = at::randn_like(a);
-  at::Tensor c = at::empty_like(a);
-  constexpr int kProducts = 20;
-  const auto run = [&] {
-    for (int i = 0; i < kProducts; ++i) at::mm_out(c, a, b);
-  };
-  const auto size = static_cast<double>(setting.matrix);
-  return kProducts * 2 * size * size * size / medians(setting, {run})[0];
+  return filigree::matrix_rate(options, setting.matrix, [&](const auto& run) { return medians(setting, {run})[0]; });
 }
 
 spec::Dit read_config(const Setting& setting) {

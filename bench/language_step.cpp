@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "device_timing.h"
 #include "language/model.h"
 #include "moe/balance.h"
 #include "peak_memory.h"
@@ -72,8 +73,6 @@ Setting read_setting(int argc, char** argv) {
   return setting;
 }
 
-void wait(at::Device device) { at::zeros({1}, at::TensorOptions().device(device)).item<float>(); }
-
 /// Median of some runs after two warm-ups, in seconds: until the device is done, and until the host was.
 std::pair<double, double> seconds(const Setting& setting, const std::function<void()>& run) {
   std::vector<double> all, host;
@@ -95,14 +94,7 @@ std::pair<double, double> seconds(const Setting& setting, const std::function<vo
 /// Operations per second of one matrix product.
 double matrix_rate(const Setting& setting) {
   const at::TensorOptions options = at::TensorOptions().device(setting.device).dtype(setting.dtype);
-  const at::Tensor a = at::randn({setting.matrix, setting.matrix}, options), b = at::randn_like(a);
-  at::Tensor c = at::empty_like(a);
-  constexpr int kProducts = 20;
-  const auto run = [&] {
-    for (int i = 0; i < kProducts; ++i) at::mm_out(c, a, b);
-  };
-  const auto size = static_cast<double>(setting.matrix);
-  return kProducts * 2 * size * size * size / seconds(setting, run).first;
+  return filigree::matrix_rate(options, setting.matrix, [&](const auto& run) { return seconds(setting, run).first; });
 }
 
 void fill(const nn::Parameters& parameters) {

@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/file.h"
-#include "base/text.h"
 #include "config_options.h"
 #include "language/train_run.h"
 #include "lm_commands.h"
-#include "lm_inputs.h"
+#include "post_inputs.h"
 #include "tensor/device.h"
 
 namespace filigree::cli {
@@ -42,25 +40,6 @@ language::TrainConfig read_config(const Options& options) {
   return config;
 }
 
-void print_result(const Options& options, const std::string& run, const train::LoopResult& result) {
-  const train::RunFolder folder = train::RunFolder::open(run);
-  const std::string model = (folder.checkpoint(result.step) / "model").string();
-  std::optional<double> evaluation;
-  for (const Json& line : folder.metrics()) {
-    if (line.contains("eval_loss")) evaluation = line["eval_loss"].get<double>();
-  }
-  if (options.json) {
-    Json json = {{"run", run}, {"step", result.step}, {"loss", result.last_loss}, {"model", model}};
-    if (evaluation) json["eval_loss"] = *evaluation;
-    return emit({}, json);
-  }
-  std::string text = fmt::format("step {}, loss {:.4f}", result.step, result.last_loss);
-  if (evaluation) text += fmt::format(", evaluation {:.4f}", *evaluation);
-  text += fmt::format("\nmodel: {}\ncurves: {}/live.html\n", model, run);
-  if (result.cancelled) text += fmt::format("stopped; go on with: filigree lm train --resume {}\n", run);
-  emit({}, text);
-}
-
 void run(const Options& options) {
   tensor::use_threads(options.threads);
   if (options.resume.empty() == options.run.empty()) {
@@ -70,7 +49,7 @@ void run(const Options& options) {
   TerminalProgress progress(stderr);
   if (options.resume.empty()) language::prepare_run(read_config(options), options.run, &progress);
   const std::string folder = options.resume.empty() ? options.run : options.resume;
-  print_result(options, folder, language::train_run(folder, &progress));
+  print_run({"lm train", "eval_loss", "evaluation", options.json}, folder, language::train_run(folder, &progress));
 }
 
 }  // namespace

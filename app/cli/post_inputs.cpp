@@ -8,29 +8,25 @@
 #include "train/run_folder.h"
 
 namespace filigree::cli {
-namespace {
 
-void print_result(const PostInputs& inputs, const PostWork& work, const std::string& run,
-                  const train::LoopResult& result) {
+void print_run(const RunReport& report, const std::string& run, const train::LoopResult& result) {
   const train::RunFolder folder = train::RunFolder::open(run);
   const std::string model = (folder.checkpoint(result.step) / "model").string();
   std::optional<double> score;
   for (const Json& line : folder.metrics()) {
-    if (line.contains(work.score) && line[work.score].is_number()) score = line[work.score].get<double>();
+    if (line.contains(report.score) && line[report.score].is_number()) score = line[report.score].get<double>();
   }
-  if (inputs.json) {
+  if (report.json) {
     Json json = {{"run", run}, {"step", result.step}, {"loss", result.last_loss}, {"model", model}};
-    if (score) json[work.score] = *score;
+    if (score) json[report.score] = *score;
     return emit({}, json);
   }
   std::string text = fmt::format("step {}, loss {:.4f}", result.step, result.last_loss);
-  if (score) text += fmt::format(", {} {:.4f}", work.score, *score);
+  if (score) text += fmt::format(", {} {:.4f}", report.score_words, *score);
   text += fmt::format("\nmodel: {}\ncurves: {}/live.html\n", model, run);
-  if (result.cancelled) text += fmt::format("stopped; go on with: filigree {} --resume {}\n", inputs.command, run);
+  if (result.cancelled) text += fmt::format("stopped; go on with: filigree {} --resume {}\n", report.command, run);
   emit({}, text);
 }
-
-}  // namespace
 
 void add_post_inputs(CLI::App& command, PostInputs& inputs) {
   command.add_option("-o,--output", inputs.run, "folder of the new run")->type_name("RUN");
@@ -53,7 +49,7 @@ void run_post_training(const PostInputs& inputs, const PostWork& work) {
   TerminalProgress progress(stderr);
   if (inputs.resume.empty()) fmt::print(stderr, "{}\n", work.prepare());
   const std::string folder = inputs.resume.empty() ? inputs.run : inputs.resume;
-  print_result(inputs, work, folder, work.train(folder, &progress));
+  print_run({inputs.command, work.score, work.score, inputs.json}, folder, work.train(folder, &progress));
 }
 
 }  // namespace filigree::cli

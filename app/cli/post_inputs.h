@@ -19,6 +19,16 @@ struct PostInputs {
   bool json = false;
 };
 
+/// How the end of a run is told.
+struct RunReport {
+  std::string command;             ///< "lm sft"
+  std::string score, score_words;  ///< the metric whose last value is shown, and what it is called for people
+  bool json = false;
+};
+
+/// Prints step, loss, score and where model and curves are. Also for `lm train`.
+void print_run(const RunReport& report, const std::string& run, const train::LoopResult& result);
+
 /// Adds --output, --resume, --config, --threads and --json.
 void add_post_inputs(CLI::App& command, PostInputs& inputs);
 

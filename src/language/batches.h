@@ -5,7 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "base/random.h"
+#include "language/shuffled.h"
 #include "language/token_file.h"
 
 /// Rows of tokens to train on. B rows, T tokens that are seen.
@@ -45,15 +45,13 @@ class PackedBatches : public BatchSource {
   std::int64_t windows() const { return windows_; }
 
   /// Which window sample number `sample` is.
-  std::int64_t window(std::int64_t sample) const;
+  std::int64_t window(std::int64_t sample) const { return order_(sample); }
 
  private:
   const TokenFile& tokens_;
   Span part_;
   std::int64_t rows_, length_, windows_;
-  Random random_;
-  mutable std::int64_t pass_ = -1;           ///< whose order is kept
-  mutable std::vector<std::int32_t> order_;  ///< of its windows
+  Shuffled order_;  ///< of the windows
 };
 
 }  // namespace filigree::language

@@ -7,8 +7,8 @@
 #include <ATen/ATen.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
+#include "base/lines.h"
 #include "base/text.h"
 
 namespace filigree::language {
@@ -65,17 +65,9 @@ Dialogue read_line(std::string_view line, const std::string& where) {
 
 bool is_assistant(const text::Message& message) { return message.role == text::Role::assistant; }
 
-/// Calls with each line that holds something, and its place.
-std::vector<Dialogue> read_lines(const std::filesystem::path& path, bool answered) {
-  const std::string content = read_file(path);
+std::vector<Dialogue> read_file_of(const std::filesystem::path& path, bool answered) {
   std::vector<Dialogue> out;
-  std::size_t begin = 0;
-  for (std::size_t number = 1; begin < content.size(); ++number) {
-    const std::size_t end = std::min(content.find('\n', begin), content.size());
-    const std::string_view line = std::string_view(content).substr(begin, end - begin);
-    begin = end + 1;
-    if (text::trim(line).empty()) continue;
-    const std::string where = fmt::format("{}, line {}", path.string(), number);
+  for (const auto& [line, where, ended] : read_lines(path)) {
     Dialogue dialogue = read_line(line, where);
     const std::vector<text::Message>& messages = dialogue.messages;
     if (answered && std::none_of(messages.begin(), messages.end(), is_assistant)) {
@@ -93,9 +85,9 @@ std::vector<Dialogue> read_lines(const std::filesystem::path& path, bool answere
 
 }  // namespace
 
-std::vector<Dialogue> read_dialogues(const std::filesystem::path& path) { return read_lines(path, true); }
+std::vector<Dialogue> read_dialogues(const std::filesystem::path& path) { return read_file_of(path, true); }
 
-std::vector<Dialogue> read_prompts(const std::filesystem::path& path) { return read_lines(path, false); }
+std::vector<Dialogue> read_prompts(const std::filesystem::path& path) { return read_file_of(path, false); }
 
 ChatFormat::ChatFormat(text::Tokenizer tokenizer, const std::string& name) : tokenizer_(std::move(tokenizer)) {
   if (name == "none") {

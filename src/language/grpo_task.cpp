@@ -215,7 +215,7 @@ void GrpoTask::accumulate(std::int64_t step, std::int64_t micro, std::int64_t mi
   kl_ += result.kl;
   const at::Tensor entropy_BT = placed(token_entropy(logits_NV.detach(), task_.temperature), rows.target_BT);
   entropy_ += (entropy_BT * policy.weight_BT).sum().item<double>();
-  count_load(found);
+  loads_.count(found.routings);
 }
 
 Json GrpoTask::step_metrics() {

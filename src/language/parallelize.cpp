@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -38,6 +39,15 @@ PartRunner observe_parts(std::function<void(const std::string&, const at::Tensor
     if (part != Part::layer) observe(fmt::format("layer {}, {}", layer, enum_name(part)), out[0]);
     return out;
   };
+}
+
+std::string first_bad_result(const std::function<void(const PartRunner&)>& run) {
+  const c10::NoGradGuard no_grad;
+  std::string first;
+  run(observe_parts([&](const std::string& name, const at::Tensor& result) {
+    if (first.empty() && !at::isfinite(result).all().item<bool>()) first = "the result of " + name;
+  }));
+  return first;
 }
 
 }  // namespace filigree::language

@@ -23,6 +23,10 @@ PartRunner recompute_parts(const std::set<Part>& parts);
 /// A runner that calls `observe` with the name of each part ("layer 3, attention") and its result, in order.
 PartRunner observe_parts(std::function<void(const std::string&, const at::Tensor&)> observe);
 
+/// Lets `run` run a model, without gradients, through the runner that it gets, and names the first part whose result is not
+/// finite: "the result of layer 3, attention"; "" where there is none.
+std::string first_bad_result(const std::function<void(const PartRunner&)>& run);
+
 }  // namespace filigree::language
 
 template <>

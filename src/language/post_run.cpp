@@ -10,6 +10,7 @@
 #include "language/run_folder.h"
 #include "tensor/device.h"
 #include "tensor/matmul_rate.h"
+#include "text/copy.h"
 
 namespace filigree::language {
 namespace {
@@ -28,15 +29,6 @@ Config config_of(const fs::path& model) {
   return config_from_json(load_json(model / "config.json"), (model / "config.json").string());
 }
 
-void copy_tokenizer(const fs::path& from, const fs::path& to) {
-  std::error_code code;
-  fs::create_directories(to, code);
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "spiece.model",
-                           "tokenizer.model", "vocab.json", "merges.txt"}) {
-    if (fs::exists(from / name)) write_file(to / name, read_file(from / name));
-  }
-}
-
 /// Checks what both kinds of run share, and puts the place of the model into the config.
 ChatFormat check(PostConfig& config, const std::vector<std::string>& recompute, const fs::path& folder) {
   if (fs::exists(folder / "resolved.json")) train::RunFolder::create(folder, {});  // refuses
@@ -49,7 +41,7 @@ ChatFormat check(PostConfig& config, const std::vector<std::string>& recompute, 
 }
 
 void write_parts(const PostConfig& config, const fs::path& folder) {
-  copy_tokenizer(config.model, folder / "tokenizer");
+  text::copy_tokenizer(config.model, folder / "tokenizer");
   write_file(folder / kData, read_file(config.data));
   if (!config.evaluation_data.empty()) write_file(folder / kEvaluation, read_file(config.evaluation_data));
 }
@@ -81,7 +73,7 @@ struct Opened {
 template <class AnyConfig>
 void save_tokenizer_beside(PostTask& task, const Opened<AnyConfig>& opened) {
   const fs::path tokenizer = opened.path("tokenizer");
-  task.save_beside = [tokenizer](const fs::path& model_folder) { copy_tokenizer(tokenizer, model_folder); };
+  task.save_beside = [tokenizer](const fs::path& model_folder) { text::copy_tokenizer(tokenizer, model_folder); };
 }
 
 /// A conversation up to its first answer, and what the model says to it.

@@ -1,7 +1,6 @@
 #include "language/post_training.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -77,48 +76,13 @@ at::Tensor PostTask::balance(const Forward& forward) const {
   return sum;
 }
 
-void PostTask::count_load(const Forward& forward) {
-  const c10::NoGradGuard no_grad;
-  load_E_.resize(std::max(load_E_.size(), forward.routings.size()));
-  for (std::size_t i = 0; i < forward.routings.size(); ++i) {
-    const moe::Routing& routing = forward.routings[i];
-    const at::Tensor load_E = moe::expert_load(routing.expert_TK, routing.score_TE.size(1));
-    load_E_[i] = load_E_[i].defined() ? load_E_[i] + load_E : load_E;
-  }
-}
-
 void PostTask::add_load(Json& line) {
-  if (load_E_.empty()) return;
-  std::vector<double> variation;
-  double worst = 0;
-  for (const at::Tensor& load_E : load_E_) {
-    const at::Tensor count_E = load_E.to(at::kCPU, at::kDouble);
-    variation.push_back(moe::load_variation(count_E));
-    worst = std::max(worst, (count_E.max() / count_E.mean()).item<double>());
-  }
-  line["expert_load_variation"] = variation;
-  line["expert_load_ratio"] = worst;
-  load_E_.clear();
+  if (!loads_.empty()) add_load_metrics(line, loads_.take());
 }
 
 Learned learned_tokens(const at::Tensor& hidden_BTD, const at::Tensor& target_BT) {
   const at::Tensor row_N = (target_BT.flatten() >= 0).nonzero().squeeze(-1);
   return {hidden_BTD.flatten(0, 1).index_select(0, row_N), target_BT.flatten().index_select(0, row_N)};
-}
-
-Shuffled::Shuffled(std::int64_t count, std::uint64_t seed) : count_(count), random_(seed) {
-  FILIGREE_ASSERT(count >= 1);
-}
-
-std::int64_t Shuffled::operator()(std::int64_t number) const {
-  const std::int64_t pass = number / count_;
-  if (pass != pass_) {
-    order_.resize(static_cast<std::size_t>(count_));
-    std::iota(order_.begin(), order_.end(), std::int64_t{0});
-    random_.fork(static_cast<std::uint64_t>(pass)).shuffle(order_);
-    pass_ = pass;
-  }
-  return order_[static_cast<std::size_t>(number % count_)];
 }
 
 SftTask::SftTask(Model& model, const SftData& data, const PostOptions& options)
@@ -164,7 +128,7 @@ void SftTask::accumulate(std::int64_t step, std::int64_t micro, std::int64_t mic
   total.backward();
   total_ += total.item<double>();
   language_ += language.item<double>();
-  count_load(found);
+  loads_.count(found.routings);
 }
 
 Json SftTask::step_metrics() {
@@ -195,15 +159,11 @@ Json SftTask::evaluate() {
 }
 
 std::string SftTask::first_not_finite(std::int64_t step, std::int64_t micros) {
-  const c10::NoGradGuard no_grad;
-  std::string first;
-  const PartRunner observer = observe_parts([&](const std::string& name, const at::Tensor& result) {
-    if (first.empty() && !at::isfinite(result).all().item<bool>()) first = "the result of " + name;
+  return first_bad_result([&](const PartRunner& observer) {
+    for (std::int64_t micro = 0; micro < micros; ++micro) {
+      forward(training_.batch(rows_of(step * micros + micro), model_.device()), &observer);
+    }
   });
-  for (std::int64_t micro = 0; micro < micros && first.empty(); ++micro) {
-    forward(training_.batch(rows_of(step * micros + micro), model_.device()), &observer);
-  }
-  return first;
 }
 
 double SftTask::tokens_per_step(std::int64_t micros) const {

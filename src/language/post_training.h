@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "base/random.h"
 #include "language/chat_data.h"
+#include "language/expert_loads.h"
 #include "language/model.h"
+#include "language/shuffled.h"
 #include "train/loop.h"
 
 /// Training a model further on conversations.
@@ -57,16 +58,13 @@ class PostTask : public train::Task {
   /// Sum of the layers' balance losses.
   at::Tensor balance(const Forward& forward) const;
 
-  /// Counts the experts' load for the step's metrics, and puts it there.
-  void count_load(const Forward& forward);
+  /// Puts the experts' load since the last call into the step's metrics.
   void add_load(Json& line);
 
   Model& model_;
   PostOptions options_;
   PartRunner runner_;
-
- private:
-  std::vector<at::Tensor> load_E_;  ///< of each expert layer since the last add_load()
+  ExpertLoads loads_;
 };
 
 /// The rows of hidden (B, T, D) whose target is one, (N, D), and these targets, (N).
@@ -74,19 +72,6 @@ struct Learned {
   at::Tensor hidden_ND, target_N;
 };
 Learned learned_tokens(const at::Tensor& hidden_BTD, const at::Tensor& target_BT);
-
-/// An order of `count` things that changes with every pass over them: number -> thing, by the seed alone.
-class Shuffled {
- public:
-  Shuffled(std::int64_t count, std::uint64_t seed);
-  std::int64_t operator()(std::int64_t number) const;
-
- private:
-  std::int64_t count_;
-  Random random_;
-  mutable std::int64_t pass_ = -1;
-  mutable std::vector<std::int64_t> order_;
-};
 
 /// What fine-tuning learns from; it outlives the task.
 struct SftData {

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
+#include "base/lines.h"
 #include "base/text.h"
 
 namespace filigree::language {
@@ -71,17 +71,10 @@ BalanceHistory balance_history(const fs::path& run) {
   BalanceHistory history;
   const fs::path path = run / "metrics.jsonl";
   if (!fs::is_regular_file(path)) return history;
-  const std::string content = read_file(path);
   std::map<std::int64_t, std::vector<double>> found;
-  std::size_t begin = 0;
-  for (std::size_t number = 1; begin < content.size(); ++number) {
-    const std::size_t end = content.find('\n', begin);
-    if (end == std::string::npos) break;  // cut: the run was killed while it wrote
-    const std::string_view line = std::string_view(content).substr(begin, end - begin);
-    begin = end + 1;
-    if (filigree::text::trim(line).empty()) continue;
-    const std::string where = fmt::format("{}, line {}", path.string(), number);
-    add_line(parse_json(line, where), where, found);
+  for (const TextLine& line : read_lines(path)) {
+    if (line.ended)
+      add_line(parse_json(line.text, line.where), line.where, found);  // else the run was killed meanwhile
   }
   for (auto& [step, variation] : found) {
     if (!history.variation.empty() && history.variation.front().size() != variation.size()) {

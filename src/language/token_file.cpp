@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/lines.h"
 #include "tensor/part_file.h"
 #include "text/utf8.h"
 
@@ -65,16 +66,13 @@ class Writer {
   tensor::PartFile file_;
 };
 
-void write_lines(Writer& writer, const std::string& content, const fs::path& file) {
-  std::size_t number = 1;
-  for (const std::string& line : text::split(content, '\n')) {
-    const std::string where = fmt::format("{}, line {}", file.string(), number++);
-    if (text::trim(line).empty()) continue;
-    const Json json = parse_json(line, where);
+void write_objects(Writer& writer, const fs::path& file) {
+  for (const TextLine& line : read_lines(file)) {
+    const Json json = parse_json(line.text, line.where);
     if (!json.is_object() || !json.contains("text") || !json["text"].is_string()) {
-      fail("{}: expected an object with the field \"text\"", where);
+      fail("{}: expected an object with the field \"text\"", line.where);
     }
-    writer.document(json["text"].get<std::string>(), where);
+    writer.document(json["text"].get<std::string>(), line.where);
   }
 }
 
@@ -114,11 +112,10 @@ void write_tokens(const std::vector<fs::path>& files, const text::Tokenizer& tok
   Progress progress(options.progress, static_cast<std::int64_t>(files.size()), "files tokenized");
   for (const fs::path& file : files) {
     if (cancelled()) fail("tokenizing was cancelled");
-    const std::string content = read_file(file);
     if (text::lower(file.extension().string()) == ".jsonl") {
-      write_lines(writer, content, file);
+      write_objects(writer, file);
     } else {
-      writer.document(content, file.string());
+      writer.document(read_file(file), file.string());
     }
     progress.advance();
   }

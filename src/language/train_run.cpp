@@ -11,6 +11,7 @@
 #include "language/parallelize.h"
 #include "language/token_file.h"
 #include "tensor/device.h"
+#include "text/copy.h"
 #include "text/train.h"
 
 namespace filigree::language {
@@ -39,13 +40,7 @@ void make_tokenizer(const TrainConfig& config, const std::vector<fs::path>& file
     return text::save_tokenizer(text::train_bpe(files, options), folder);
   }
   text::load_tokenizer(wanted);  // says what is wrong with it
-  std::error_code code;
-  fs::create_directories(folder, code);
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "spiece.model",
-                           "tokenizer.model", "vocab.json", "merges.txt"}) {
-    const fs::path from = fs::path(wanted) / name;
-    if (fs::exists(from)) write_file(folder / name, read_file(from));
-  }
+  text::copy_tokenizer(wanted, folder);
 }
 
 /// Puts a value where the JSON has one already, in its kind.
@@ -176,11 +171,7 @@ train::LoopResult train_run(const fs::path& folder, ProgressSink* progress) {
   LanguageTask task(model, training, evaluation ? &*evaluation : nullptr, config.training);
   task.device_flops = device_of(run, model).accelerator.peak_tflops.begin()->second * 1e12;
   task.sampler = [&] { return sample_text(model, parts.tokenizer, config); };
-  task.save_beside = [&](const fs::path& model_folder) {
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "tokenizer")) {
-      write_file(model_folder / entry.path().filename(), read_file(entry.path()));
-    }
-  };
+  task.save_beside = [&](const fs::path& model_folder) { text::copy_tokenizer(folder / "tokenizer", model_folder); };
   return train::run_loop(task, run, config.loop, progress);
 }
 

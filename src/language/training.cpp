@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <utility>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -12,18 +11,6 @@
 #include "spec/count.h"
 
 namespace filigree::language {
-namespace {
-
-/// Of each layer.
-std::vector<double> variation_of(const at::Tensor& load_LE) {
-  std::vector<double> variation;
-  for (std::int64_t layer = 0; layer < load_LE.size(0); ++layer) {
-    variation.push_back(moe::load_variation(load_LE.select(0, layer)));
-  }
-  return variation;
-}
-
-}  // namespace
 
 std::vector<train::Trained> trained_parameters(Model& model) {
   std::vector<train::Trained> all;
@@ -107,17 +94,6 @@ LanguageTask::Losses LanguageTask::losses(const Batch& batch, const PartRunner* 
   return all;
 }
 
-void LanguageTask::count_load(const std::vector<moe::Routing>& routings) {
-  if (routings.empty()) return;
-  const c10::NoGradGuard no_grad;
-  std::vector<at::Tensor> rows;
-  for (const moe::Routing& routing : routings) {
-    rows.push_back(moe::expert_load(routing.expert_TK, routing.score_TE.size(1)));
-  }
-  const at::Tensor load = at::stack(rows);
-  load_LE_ = load_LE_.defined() ? load_LE_ + load : load;
-}
-
 void LanguageTask::accumulate(std::int64_t step, std::int64_t micro, std::int64_t micros) {
   std::vector<moe::Routing> routings;
   const Losses all = losses(training_.batch(step * micros + micro), &runner_, &routings);
@@ -125,18 +101,14 @@ void LanguageTask::accumulate(std::int64_t step, std::int64_t micro, std::int64_
   const c10::NoGradGuard no_grad;
   const at::Tensor parts = at::stack({all.total, all.language, all.mtp, all.balance}) / static_cast<double>(micros);
   sums_ = sums_.defined() ? sums_ + parts : parts;
-  count_load(routings);
+  loads_.count(routings);
 }
 
 void LanguageTask::add_load(Json& line) {
-  step_load_ = load_LE_;
-  load_LE_ = at::Tensor();
+  step_load_ = loads_.take();
   if (!step_load_.defined()) return;
   const at::Tensor load_LE = step_load_.cpu();
-  const at::Tensor count_LE = load_LE.to(at::kDouble);
-  const double worst = (count_LE.amax(1) / count_LE.mean(1)).max().item<double>();
-  line["expert_load_variation"] = variation_of(load_LE);
-  line["expert_load_ratio"] = worst;
+  add_load_metrics(line, load_LE);
   constexpr std::int64_t kMostCurves = 16;
   if (load_LE.size(1) <= kMostCurves) {
     const at::Tensor all = load_LE.sum(0).to(at::kDouble);
@@ -154,7 +126,7 @@ Json LanguageTask::step_metrics() {
   const auto* value = sums.data_ptr<double>();
   Json line = {{"loss", value[0]}, {"language_loss", value[1]}};
   if (model_.has_predictor() && options_.mtp_weight > 0) line["mtp_loss"] = value[2];
-  if (load_LE_.defined() && options_.balance_weight > 0) line["balance_loss"] = value[3];
+  if (!loads_.empty() && options_.balance_weight > 0) line["balance_loss"] = value[3];
   add_load(line);
   dropped_ = 0;
   return line;
@@ -177,15 +149,14 @@ Json LanguageTask::evaluate() {
   if (evaluation_ == nullptr) return Json::object();
   const c10::NoGradGuard no_grad;
   double sum = 0;
-  const at::Tensor kept = std::exchange(load_LE_, at::Tensor());
+  ExpertLoads loads;
   for (std::int64_t i = 0; i < options_.evaluation_batches; ++i) {
     std::vector<moe::Routing> routings;
     sum += losses(evaluation_->batch(i), nullptr, &routings).language.item<double>();
-    count_load(routings);
+    loads.count(routings);
   }
   Json line = {{"eval_loss", sum / static_cast<double>(options_.evaluation_batches)}};
-  if (load_LE_.defined()) line["eval_load_variation"] = variation_of(load_LE_.cpu());
-  load_LE_ = kept;
+  if (!loads.empty()) line["eval_load_variation"] = load_variations(loads.take());
   dropped_ = 0;
   return line;
 }
@@ -196,16 +167,12 @@ void LanguageTask::save_model(const std::filesystem::path& folder) {
 }
 
 std::string LanguageTask::first_not_finite(std::int64_t step, std::int64_t micros) {
-  const c10::NoGradGuard no_grad;
-  std::string first;
-  const PartRunner observer = observe_parts([&](const std::string& name, const at::Tensor& result) {
-    if (first.empty() && !at::isfinite(result).all().item<bool>()) first = "the result of " + name;
+  return first_bad_result([&](const PartRunner& observer) {
+    for (std::int64_t micro = 0; micro < micros; ++micro) {
+      std::vector<moe::Routing> routings;
+      losses(training_.batch(step * micros + micro), &observer, &routings);
+    }
   });
-  for (std::int64_t micro = 0; micro < micros && first.empty(); ++micro) {
-    std::vector<moe::Routing> routings;
-    losses(training_.batch(step * micros + micro), &observer, &routings);
-  }
-  return first;
 }
 
 double LanguageTask::tokens_per_step(std::int64_t micros) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "language/batches.h"
+#include "language/expert_loads.h"
 #include "language/model.h"
 #include "moe/balance.h"
 #include "train/loop.h"
@@ -71,7 +72,6 @@ class LanguageTask : public train::Task {
   Losses losses(const Batch& batch, const PartRunner* runner, std::vector<moe::Routing>* routings);
   at::Tensor head_loss(const at::Tensor& h_BTD, const at::Tensor& target_BT, bool predictor, const PartRunner* runner);
   at::Tensor balance(const std::vector<moe::Routing>& routings) const;
-  void count_load(const std::vector<moe::Routing>& routings);
   void add_load(Json& line);
 
   Model& model_;
@@ -80,7 +80,7 @@ class LanguageTask : public train::Task {
   TrainingOptions options_;
   PartRunner runner_;
   at::Tensor sums_;       ///< of the losses since the last step_metrics(): total, language, mtp, balance
-  at::Tensor load_LE_;    ///< pairs of each expert layer since then
+  ExpertLoads loads_;     ///< since then
   at::Tensor step_load_;  ///< those of the last step
   std::int64_t dropped_ = 0;
 };

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/lines.h"
 #include "base/table.h"
 #include "plan/report.h"
 #include "spec/check.h"
@@ -50,12 +50,10 @@ spec::Layout layout_of(const Json& settings, const std::string& where) {
 /// Seconds of each step.
 std::vector<double> step_seconds(const fs::path& file) {
   std::vector<double> seconds;
-  std::size_t number = 1;
-  for (const std::string& line : text::split(read_file(file), '\n')) {
-    const std::string where = fmt::format("{}, line {}", file.string(), number++);
-    if (text::trim(line).empty() || !line.ends_with('}')) continue;  // the last may be cut
-    const Json json = parse_json(line, where);
-    if (json.is_object() && json.contains("seconds")) seconds.push_back(setting(json, "seconds", 0.0, where));
+  for (const TextLine& line : read_lines(file)) {
+    if (!line.ended) continue;  // cut
+    const Json json = parse_json(line.text, line.where);
+    if (json.is_object() && json.contains("seconds")) seconds.push_back(setting(json, "seconds", 0.0, line.where));
   }
   if (seconds.empty()) fail("{}: holds no measured step; the run has to do some first", file.string());
   return seconds;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/lines.h"
 
 namespace filigree::train {
 namespace {
@@ -64,17 +65,8 @@ std::vector<Json> RunFolder::metrics() const {
   std::vector<Json> lines;
   const fs::path file = path_ / "metrics.jsonl";
   if (!fs::exists(file)) return lines;
-  const std::string content = read_file(file);
-  std::size_t begin = 0, number = 1;
-  while (begin < content.size()) {
-    const std::size_t end = content.find('\n', begin);
-    if (end == std::string::npos) break;
-    if (end > begin) {
-      lines.push_back(parse_json(std::string_view(content).substr(begin, end - begin),
-                                 fmt::format("{}, line {}", file.string(), number)));
-    }
-    begin = end + 1;
-    ++number;
+  for (const TextLine& line : read_lines(file)) {
+    if (line.ended) lines.push_back(parse_json(line.text, line.where));
   }
   return lines;
 }

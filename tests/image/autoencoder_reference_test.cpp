@@ -1,21 +1,16 @@
 #include <algorithm>
-#include <filesystem>
-#include <optional>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include "hidream_case.h"
 #include "image/autoencoder.h"
-#include "support/paths.h"
 #include "tensor/device.h"
-#include "tensor/safetensors.h"
 
 /// A small autoencoder of FLUX's kind as another implementation computed it, in float32.
 namespace filigree::image {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr double kOutputs = 1e-4;  // absolute: float32 sums in another order
 // bfloat16: eight bits of mantissa through some thirty convolutions; relative, in the mean.
@@ -25,27 +20,11 @@ double furthest(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs()
 
 double relative(const at::Tensor& a, const at::Tensor& b) { return ((a - b).norm() / b.norm()).item<double>(); }
 
-bool has_gpu() {
-  const std::vector<std::string> devices = tensor::device_names();
-  return std::find(devices.begin(), devices.end(), "cuda:0") != devices.end();
-}
-
-class AutoencoderReference : public testing::Test {
+class AutoencoderReference : public HidreamCase {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(test::reference_dir()) / "hidream";
-    if (!fs::is_directory(folder_)) GTEST_SKIP() << "no reference case at " << folder_.string();
-    reference_.emplace(tensor::SafeTensors::open(folder_ / "reference.safetensors"));
-  }
-
-  at::Tensor reference(const std::string& name) const { return reference_->get(name); }
-
   Autoencoder load(const at::TensorOptions& options = {}) const {
     return load_autoencoder((folder_ / "model/vae").string(), options);
   }
-
-  fs::path folder_;
-  std::optional<tensor::SafeTensors> reference_;
 };
 
 TEST_F(AutoencoderReference, BothWays) {

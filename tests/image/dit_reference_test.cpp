@@ -1,26 +1,20 @@
-#include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <iostream>
 #include <map>
-#include <optional>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "hidream_case.h"
 #include "image/autoencoder.h"
 #include "image/dit.h"
-#include "support/paths.h"
 #include "tensor/device.h"
-#include "tensor/safetensors.h"
 
 /// A small HiDream-I1 transformer as another implementation computed it, in float32. All sizes come from the case's files.
 namespace filigree::image {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr double kOutputs = 1e-3;        // relative: float32 sums in another order
 constexpr double kLoss = 1e-5;           // absolute
@@ -33,21 +27,8 @@ double relative(const at::Tensor& a, const at::Tensor& b) {
   return ((a.to(at::kDouble) - b.to(at::kDouble)).norm() / b.to(at::kDouble).norm()).item<double>();
 }
 
-bool has_gpu() {
-  const std::vector<std::string> devices = tensor::device_names();
-  return std::find(devices.begin(), devices.end(), "cuda:0") != devices.end();
-}
-
-class DitReference : public testing::Test {
+class DitReference : public HidreamCase {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(test::reference_dir()) / "hidream";
-    if (!fs::is_directory(folder_)) GTEST_SKIP() << "no reference case at " << folder_.string();
-    reference_.emplace(tensor::SafeTensors::open(folder_ / "reference.safetensors"));
-  }
-
-  at::Tensor reference(const std::string& name) const { return reference_->get(name); }
-
   Dit load(const DitLoading& loading = {}) const { return load_dit((folder_ / "model/transformer").string(), loading); }
 
   /// Of the batch [negative, positive].
@@ -63,9 +44,6 @@ class DitReference : public testing::Test {
         dit(reference("transformer." + size + ".latents"), reference("transformer.timesteps"), texts());
     return out.cpu().to(at::kFloat);
   }
-
-  fs::path folder_;
-  std::optional<tensor::SafeTensors> reference_;
 };
 
 TEST_F(DitReference, OutputsSquareAndWide) {

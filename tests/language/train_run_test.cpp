@@ -83,7 +83,6 @@ TEST_F(Run, GoesOnAsIfItHadNotStopped) {
   prepare_run(config_, root_ / "whole");
   train_run(root_ / "whole");
   prepare_run(config_, root_ / "parts");
-  TrainConfig first = config_;
   struct Stop : ProgressSink {
     void update(std::int64_t done, std::int64_t, std::string_view label) override {
       if (label == "steps" && done == 5) request_cancel();

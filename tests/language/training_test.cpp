@@ -152,7 +152,6 @@ TEST(Training, NamesTheFirstPartThatIsNotFinite) {
   EXPECT_EQ(task.first_not_finite(0, 2), "");
   {
     const c10::NoGradGuard no_grad;
-    model.blocks()[1].attention->make_cache(1, 1, {});
     model.blocks()[1].after_feed_forward.weight_D.fill_(std::numeric_limits<float>::infinity());
   }
   EXPECT_EQ(task.first_not_finite(0, 2), "the result of layer 1, feed_forward");
